@@ -1,0 +1,57 @@
+"""The envelope (RFC 5321 §2.3.1): what the SMTP session knows of a message, beside its content."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+
+class TlsVersion(StrEnum):
+    """As the service model spells them; older ones are not spoken at all."""
+
+    TLS1_2 = "TLS1_2"
+    TLS1_3 = "TLS1_3"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One accepted transaction.
+
+    `reverse_path` "" is the null reverse-path; paths are mailboxes without angle brackets.
+    `peer_address` is the client's IP address as text; `endpoint_address` ours that it spoke to.
+    `authenticated_as` is the endpoint's ID after AUTH, "" without.
+    """
+
+    message_id: str
+    endpoint_id: str
+    rule_set_id: str
+    session_id: str
+    received_at: datetime
+    peer_address: str
+    endpoint_address: str
+    helo: str
+    is_esmtp: bool
+    reverse_path: str
+    forward_paths: tuple[str, ...]
+    size_bytes: int
+    tls_version: TlsVersion | None = None
+    tls_cipher: str = ""
+    authenticated_as: str = ""
+    is_smtputf8: bool = False
+    is_8bitmime: bool = False
+
+    def to_document(self) -> dict[str, Any]:
+        """As stored in the spool: JSON types only."""
+        document = {name: getattr(self, name) for name in self.__slots__}
+        document["received_at"] = self.received_at.isoformat()
+        document["forward_paths"] = list(self.forward_paths)
+        document["tls_version"] = self.tls_version.value if self.tls_version else None
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Self:
+        values = dict(document)
+        values["received_at"] = datetime.fromisoformat(values["received_at"])
+        values["forward_paths"] = tuple(values["forward_paths"])
+        values["tls_version"] = TlsVersion(values["tls_version"]) if values["tls_version"] else None
+        return cls(**values)

@@ -1,0 +1,70 @@
+"""Identifiers and ARNs (SPEC §2)."""
+
+import re
+import secrets
+import string
+from dataclasses import dataclass
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_ID_LENGTH = 24
+_MESSAGE_TIME_DIGITS = 12  # base 36 microseconds: 36**12 µs reach the year 152,000
+_MESSAGE_ID_LENGTH = 40
+
+MESSAGE_ID = re.compile(rf"[a-z0-9]{{{_MESSAGE_ID_LENGTH}}}")
+
+
+def random_text(length: int, alphabet: str = _ALPHABET) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def new_id(prefix: str) -> str:
+    """`prefix`, a hyphen and 24 of a-z0-9: `inp-1abc2de3fghi4jkl5mnop6qr`."""
+    return f"{prefix}-{random_text(_ID_LENGTH)}"
+
+
+def new_record_label() -> str:
+    """The first two labels of an "A" record: `<12 of a-z0-9>.<5 of a-z>`."""
+    return f"{random_text(12)}.{random_text(5, string.ascii_lowercase)}"
+
+
+def new_message_id(time_ns: int) -> str:
+    """40 of a-z0-9 that sort by `time_ns` (nanoseconds since 1970) and can't be guessed."""
+    microseconds = time_ns // 1000
+    digits = []
+    for _ in range(_MESSAGE_TIME_DIGITS):
+        microseconds, digit = divmod(microseconds, 36)
+        digits.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
+    # 142 random bits, drawn as one number: a choice for each letter would cost more than the rest.
+    random_bits = int.from_bytes(secrets.token_bytes(18), "big")
+    letters = []
+    for _ in range(_MESSAGE_ID_LENGTH - _MESSAGE_TIME_DIGITS):
+        random_bits, digit = divmod(random_bits, 36)
+        letters.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
+    return "".join(reversed(digits)) + "".join(letters)
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """`arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE`; the resource keeps its own colons and slashes."""
+
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"arn:aws:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def parse_arn(text: str) -> Arn | None:
+    """The parts of an ARN, or None where `text` is none."""
+    parts = text.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or not parts[1].startswith("aws") or not parts[5]:
+        return None
+    return Arn(service=parts[2], region=parts[3], account=parts[4], resource=parts[5])
+
+
+def resource_name(id_or_arn: str) -> str:
+    """What comes last in an ARN (`…:mailmanager-smtp-relay/r-1` → `r-1`); an ID or a name as it is."""
+    arn = parse_arn(id_or_arn)
+    return re.split("[/:]", arn.resource)[-1] if arn else id_or_arn

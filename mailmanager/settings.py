@@ -1,0 +1,214 @@
+"""The only settings module: the environment decides (docs/settings.md has a line on each variable)."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from mailmanager.first_start import make_data_dir, read_or_make_secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.FileAwareEnv()
+env.read_env(env.str("MAILMANAGER_ENV_FILE", default=str(BASE_DIR / ".env")))
+
+DATA_DIR = make_data_dir(Path(env.str("MAILMANAGER_DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
+
+# --- Mail Manager ---------------------------------------------------------------------------------
+
+HTTP_ADDRESS = env.str("MAILMANAGER_HTTP", default="127.0.0.1:8000")
+ADDRESS_POOL = env.list("MAILMANAGER_ADDRESS_POOL", default=["127.25.0.0/24"])
+SMTP_PORT = env.int("MAILMANAGER_SMTP_PORT", default=2525)
+SUBMISSION_PORT = env.int("MAILMANAGER_SUBMISSION_PORT", default=2587)
+DNS_ADDRESS = env.str("MAILMANAGER_DNS", default="127.0.0.1:5300")
+MAIL_DOMAIN = env.str("MAILMANAGER_MAIL_DOMAIN", default="mailmanager.test").strip(".").lower()
+RESOLVER = env.str("MAILMANAGER_RESOLVER", default="")  # "": the system's
+ACCOUNT_ID = env.str("MAILMANAGER_ACCOUNT_ID", default="123456789012")
+REGION = env.str("MAILMANAGER_REGION", default="us-east-1")
+TLS_CERT = env.str("MAILMANAGER_TLS_CERT", default="")  # "": made by the local CA
+TLS_KEY = env.str("MAILMANAGER_TLS_KEY", default="")
+
+# Quotas of the service, all of them settings here.
+MAX_RECIPIENTS = env.int("MAILMANAGER_MAX_RECIPIENTS", default=100)
+MAX_MESSAGE_BYTES = env.int("MAILMANAGER_MAX_MESSAGE_BYTES", default=40 * 1024 * 1024)
+MAX_POLICY_STATEMENTS = env.int("MAILMANAGER_MAX_POLICY_STATEMENTS", default=20)
+MAX_STATEMENT_CONDITIONS = env.int("MAILMANAGER_MAX_STATEMENT_CONDITIONS", default=10)
+MAX_RULES = env.int("MAILMANAGER_MAX_RULES", default=40)
+
+# --- Django ---------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="").strip() or read_or_make_secret(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_cotton",
+    "csp",
+    "axes",
+    "console",
+    "access",
+    "resources",
+    "relays",
+    "destinations",
+    "policies",
+    "rulesets",
+    "endpoints",
+    "mailflow",
+    "ingress",
+    "mailmanager",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "mailmanager.urls"
+WSGI_APPLICATION = "mailmanager.wsgi.application"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.template.context_processors.csrf",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# --- Databases ------------------------------------------------------------------------------------
+
+
+def _database(variable: str, file_name: str, synchronous: str) -> dict[str, Any]:
+    """Connection settings for `variable`, an URL; an SQLite file in the data directory without one."""
+    config: dict[str, Any] = env.db_url(variable, default=f"sqlite:///{DATA_DIR / file_name}")
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN, not half-way with stale reads
+            "timeout": 30,
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+        }
+        # In a file as in real life: an in-memory database knows no second process and no WAL.
+        config["TEST"] = {"NAME": str(DATA_DIR / f"test_{file_name}")}
+    else:
+        config["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+        config["CONN_HEALTH_CHECKS"] = True
+    return config
+
+
+DATABASES = {"default": _database("DATABASE_URL", "mailmanager.sqlite3", "NORMAL")}
+
+# The spool is a file of its own beside an SQLite database (FULL: a commit is on disk when it
+# returns, as a 250 promises), and lives in the same database where that is PostgreSQL.
+_IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+SPOOL_ALIAS = "spool" if _IS_SQLITE or env.str("SPOOL_URL", default="") else "default"
+if SPOOL_ALIAS == "spool":
+    DATABASES["spool"] = _database("SPOOL_URL", "spool.sqlite3", "FULL")
+DATABASE_ROUTERS = ["mailflow.routers.SpoolRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis and Celery -----------------------------------------------------------------------------
+
+REDIS_URL = env.str("REDIS_URL", default=f"unix://{DATA_DIR / 'redis.sock'}")
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_connect_timeout": 2}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True  # every task may run twice: rows, not messages, are the truth
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_TIME_LIMIT = 900
+CELERY_TASK_DEFAULT_QUEUE = "mail"
+# Provisioning never waits behind a heap of mail.
+CELERY_TASK_ROUTES = {"endpoints.tasks.*": {"queue": "control"}}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0},
+    "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
+    "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},
+}
+
+# --- People ---------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "access.User"
+LOGIN_URL = "access:sign_in"
+LOGIN_REDIRECT_URL = "dashboard"
+LOGOUT_REDIRECT_URL = "access:sign_in"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=False)
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
+)
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- Language, time, static files -----------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("ja", _("Japanese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,21 @@
+"""Where each room's pages hang."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from mailmanager import views
+
+urlpatterns = [
+    path("", views.dashboard, name="dashboard"),
+    path("healthz", views.health, name="health"),
+    path("admin/", admin.site.urls),
+    path("console/", include("console.urls")),
+    path("access/", include("access.urls")),
+    path("resources/", include("resources.urls")),
+    path("ingress-endpoints/", include("endpoints.urls")),
+    path("traffic-policies/", include("policies.urls")),
+    path("rule-sets/", include("rulesets.urls")),
+    path("smtp-relays/", include("relays.urls")),
+    path("destinations/", include("destinations.urls")),
+    path("message-trace/", include("mailflow.urls")),
+]
