@@ -2,7 +2,15 @@
 
 import re
 
-from core.identifiers import MESSAGE_ID, Arn, new_id, new_message_id, new_record_label, parse_arn, resource_name
+from core.identifiers import (
+    MESSAGE_ID,
+    Arn,
+    new_id,
+    new_message_id,
+    new_record_label,
+    parse_arn,
+    resource_name,
+)
 
 
 def test_ids_have_prefix_and_24_characters():
