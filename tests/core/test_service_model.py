@@ -4,7 +4,7 @@ import pytest
 
 from core.service_model import problems
 
-DROP = {"Drop": {}}
+DROP: dict = {"Drop": {}}
 
 CASES = [
     ("fits", [{"Name": "all", "Conditions": [], "Unless": [], "Actions": [DROP]}], []),
