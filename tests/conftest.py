@@ -1,0 +1,170 @@
+"""What every test may ask for: the cast, real servers, a conversation over a raw socket.
+
+A test that marks itself `django_db`, or asks for the cast, gets all databases; with
+`django_db(transaction=True)` it commits for real, and Redis is there for what follows a commit.
+"""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trustme
+from django.conf import settings
+from django.test import Client
+
+from access.actor import Actor, PersonRole
+from access.models import User
+from tests.servers import dial as dialling
+from tests.servers.postgres import postgres_url
+from tests.servers.process import Process
+from tests.servers.redis import redis_at
+from tests.servers.smtp_peer import SmtpPeer, serve_smtp_peer
+from tests.servers.worker import celery_worker
+from tests.servers.zone import Zone, serve_zone
+
+PASSWORD = "correct horse battery staple"
+_COMMITTING = {"transactional_db", "live_server", "worker"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        assert isinstance(item, pytest.Function)
+        marker = item.get_closest_marker("django_db")
+        if marker is None and not {"db", *_COMMITTING} & set(item.fixturenames):
+            continue
+        options = {"databases": "__all__", **(marker.kwargs if marker else {})}
+        if _COMMITTING & set(item.fixturenames):
+            options["transaction"] = True
+        item.add_marker(pytest.mark.django_db(**options), append=False)
+        if options.get("transaction") and "redis_server" not in item.fixturenames:
+            item.fixturenames.append("redis_server")
+
+
+# --- the cast -------------------------------------------------------------------------------------
+
+
+def _client_of(name: str, role: PersonRole) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_user(name, password=PASSWORD, role=role.value))
+    return client
+
+
+@pytest.fixture
+def owner(db: None) -> Client:
+    """An administrator's browser, signed in."""
+    return _client_of("owner", PersonRole.ADMINISTRATOR)
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """May change mail configuration, not people."""
+    return _client_of("operator", PersonRole.OPERATOR)
+
+
+@pytest.fixture
+def colleague(db: None) -> Client:
+    """May look, not touch."""
+    return _client_of("colleague", PersonRole.VIEWER)
+
+
+@pytest.fixture
+def stranger() -> Client:
+    """Not signed in."""
+    return Client()
+
+
+@pytest.fixture
+def actor() -> Actor:
+    """Who calls services in tests: an administrator."""
+    return Actor(name="owner", role=PersonRole.ADMINISTRATOR, source="127.0.0.1")
+
+
+@pytest.fixture
+def viewer() -> Actor:
+    """Whom services must refuse."""
+    return Actor(name="colleague", role=PersonRole.VIEWER, source="127.0.0.1")
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def server_tls(ca: trustme.CA) -> ssl.SSLContext:
+    """A server's context with a certificate for localhost, 127.0.0.1 and peer.example."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost", "127.0.0.1", "peer.example").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def client_tls(ca: trustme.CA) -> ssl.SSLContext:
+    """A client's context that trusts `ca` and checks no name."""
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+    context.check_hostname = False
+    return context
+
+
+# --- servers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Process]:
+    """The Redis at settings.REDIS_URL."""
+    with redis_at(Path(settings.DATA_DIR) / "redis.sock") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """DATABASE_URL of a PostgreSQL of its own, whatever the tests themselves run on."""
+    with postgres_url() as url:
+        yield url
+
+
+@pytest.fixture
+def worker(redis_server: Process, transactional_db: None, tmp_path: Path) -> Iterator[Process]:
+    """A Celery worker process on the test database; tests that ask for it commit for real."""
+    with celery_worker(log=tmp_path / "worker.log") as process:
+        yield process
+
+
+@pytest.fixture
+def zone() -> Iterator[Zone]:
+    """A DNS server for names of the test's own."""
+    with serve_zone() as serving:
+        yield serving
+
+
+@pytest.fixture
+def smtp_peer() -> Iterator[SmtpPeer]:
+    """A receiving SMTP server without TLS."""
+    with serve_smtp_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def lmtp_peer() -> Iterator[SmtpPeer]:
+    with serve_smtp_peer(lmtp=True) as peer:
+        yield peer
+
+
+@pytest.fixture
+def make_smtp_peer() -> Iterator[Callable[..., SmtpPeer]]:
+    """`make_smtp_peer(lmtp=…, tls=…)`, as many as a test needs."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(serve_smtp_peer(**options))
+
+
+@pytest.fixture(scope="session")
+def dial() -> Callable[..., object]:
+    """`with dial(listener) as peer:` a conversation over a raw socket (tests/servers/dial.py)."""
+    return dialling.dial
