@@ -1,0 +1,52 @@
+"""All that the ingress needs to know, immutable, built once for each configuration version."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from policies.logic.evaluate import CompiledPolicy
+
+
+class EndpointType(StrEnum):
+    OPEN = "OPEN"
+    AUTH = "AUTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A hash (Argon2id, encoded) that a password may match, until `expires_at` (None: for good)."""
+
+    password_hash: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServedEndpoint:
+    """One endpoint as sessions see it. `addresses` as text, canonical (`ipaddress` makes them).
+
+    `is_open_for_mail` False: each connection is answered 421 and closed (CLOSED, UPDATING to CLOSED).
+    `is_probed`: PROVISIONING; it greets, so that the probe sees it, and takes no mail before ACTIVE.
+    `auth_problem`: why the credentials can't be read now; AUTH then answers 454, "" where it can.
+    """
+
+    id: str
+    name: str
+    type: EndpointType
+    is_tls_required: bool
+    is_open_for_mail: bool
+    is_probed: bool
+    addresses: tuple[str, ...]
+    host_name: str  # the A record, without a trailing dot
+    policy_id: str
+    policy: CompiledPolicy
+    rule_set_id: str
+    credentials: tuple[Credential, ...] = ()
+    auth_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`by_address`: from each address that is listened on to the endpoint that answers there."""
+
+    version: int
+    by_address: dict[str, ServedEndpoint] = field(default_factory=dict)

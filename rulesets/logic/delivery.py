@@ -1,0 +1,90 @@
+"""What walking a rule set comes to: actions still to be done, each for the recipients that share it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class FailurePolicy(StrEnum):
+    """ActionFailurePolicy of the service model: what a permanent failure of the action means."""
+
+    CONTINUE = "CONTINUE"  # the recipients go on to what comes next
+    DROP = "DROP"  # whatever comes later is not done for these recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One action that reaches outside, for the recipients that take it in the same way.
+
+    `position` counts from 0 in the plan. `rule` and `action_index` count from 0 in the document.
+    `kind` is the action's name in the service model (`Relay`), `action` its document, whole.
+    `recipients` are the mailboxes after rewriting; `origins[i]` is the forward-path that
+    `recipients[i]` stands for. `added_headers` come from Add header actions before this one, in order.
+    `after`: positions whose action has FailurePolicy.DROP, shares recipients with this one and comes
+    before it. This one waits until they have ended, and is not done for recipients that they failed.
+    """
+
+    position: int
+    rule: int
+    rule_name: str
+    action_index: int
+    kind: str
+    action: dict[str, Any]
+    recipients: tuple[str, ...]
+    origins: tuple[str, ...]
+    added_headers: tuple[tuple[str, str], ...] = ()
+    failure_policy: FailurePolicy = FailurePolicy.CONTINUE
+    after: tuple[int, ...] = ()
+
+    def to_document(self) -> dict[str, Any]:
+        """As stored in the spool: JSON types only."""
+        document = {name: getattr(self, name) for name in self.__slots__}
+        document["recipients"], document["origins"] = list(self.recipients), list(self.origins)
+        document["added_headers"] = [list(header) for header in self.added_headers]
+        document["failure_policy"] = self.failure_policy.value
+        document["after"] = list(self.after)
+        return document
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Self:
+        values = dict(document)
+        values["recipients"], values["origins"] = tuple(values["recipients"]), tuple(values["origins"])
+        values["added_headers"] = tuple((name, value) for name, value in values["added_headers"])
+        values["failure_policy"] = FailurePolicy(values["failure_policy"])
+        values["after"] = tuple(values["after"])
+        return cls(**values)
+
+
+class Step(StrEnum):
+    """What can be told of a rule set's walk."""
+
+    RULE_MATCHED = "RULE_MATCHED"  # detail: Conditions, Unless with their results
+    RULE_PASSED_BY = "RULE_PASSED_BY"  # detail: which condition failed, or which exception held
+    DROPPED = "DROPPED"
+    HEADER_ADDED = "HEADER_ADDED"
+    RECIPIENTS_REPLACED = "RECIPIENTS_REPLACED"  # detail: ReplaceWith
+    PLANNED = "PLANNED"  # detail: Kind, Position: an action that reaches outside
+    UNHANDLED = "UNHANDLED"  # the end was reached, and nothing delivered, stored or dropped the mail
+    RULE_FAILED = "RULE_FAILED"  # a fault of ours in one rule; detail: Error; the rule was passed by
+
+
+@dataclass(frozen=True, slots=True)
+class WalkEvent:
+    """One step of the walk, for the recipients (after rewriting so far) that it concerns, in order."""
+
+    step: Step
+    recipients: tuple[str, ...]
+    rule: int | None = None
+    rule_name: str = ""
+    action_index: int | None = None
+    detail: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`dropped` and `unhandled` are forward-paths as the envelope had them."""
+
+    deliveries: tuple[Delivery, ...]
+    events: tuple[WalkEvent, ...]
+    dropped: tuple[str, ...] = ()
+    unhandled: tuple[str, ...] = ()
