@@ -1,7 +1,5 @@
 """Where actions put mail, and the roles through which they reach it (SPEC §2, §5)."""
 
-from pathlib import Path
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -55,8 +53,13 @@ class Bucket(models.Model):
         return self.name
 
     @property
-    def path(self) -> Path:
-        return Path(settings.DATA_DIR) / "buckets" / self.name
+    def arn(self) -> str:
+        return str(Arn("s3", "", "", self.name))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its directory, below the data directory."""
+        return ("buckets", self.name)
 
 
 class Mailbox(Resource):
@@ -78,6 +81,6 @@ class Mailbox(Resource):
         verbose_name_plural = _("mailboxes")
 
     @property
-    def path(self) -> Path:
-        """The Maildir; its name is safe as a file name by validation."""
-        return Path(settings.DATA_DIR) / "mailboxes" / self.name
+    def parts(self) -> tuple[str, ...]:
+        """The Maildir, below the data directory; the name is safe as a file name by validation."""
+        return ("mailboxes", self.name)

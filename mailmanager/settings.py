@@ -37,6 +37,13 @@ MAX_TRAFFIC_POLICIES = env.int("MAILMANAGER_MAX_TRAFFIC_POLICIES", default=100)
 MAX_POLICY_STATEMENTS = env.int("MAILMANAGER_MAX_POLICY_STATEMENTS", default=20)
 MAX_STATEMENT_CONDITIONS = env.int("MAILMANAGER_MAX_STATEMENT_CONDITIONS", default=10)
 MAX_RULES = env.int("MAILMANAGER_MAX_RULES", default=40)
+MAX_SMTP_RELAYS = env.int("MAILMANAGER_MAX_SMTP_RELAYS", default=40)
+
+# Mail that leaves this machine (mailflow.smtp_client, mailflow.outbound).
+OUTBOUND_NAME = env.str("MAILMANAGER_OUTBOUND_NAME", default="") or f"mail-manager.{MAIL_DOMAIN}"  # in EHLO
+OUTBOUND_PORT = env.int("MAILMANAGER_OUTBOUND_PORT", default=25)
+SMARTHOST = env.str("MAILMANAGER_SMARTHOST", default="")  # host[:port]; "": straight to the MX
+OUTBOUND_CA_FILE = env.str("MAILMANAGER_OUTBOUND_CA_FILE", default="")  # trusted beside the system's
 
 # --- Django ---------------------------------------------------------------------------------------
 
