@@ -1,5 +1,6 @@
 """The only settings module: the environment decides (docs/settings.md has a line on each variable)."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
+from mailmanager import logs
 from mailmanager.first_start import make_data_dir, read_or_make_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,6 +31,15 @@ ACCOUNT_ID = env.str("MAILMANAGER_ACCOUNT_ID", default="123456789012")
 REGION = env.str("MAILMANAGER_REGION", default="us-east-1")
 TLS_CERT = env.str("MAILMANAGER_TLS_CERT", default="")  # "": made by the local CA
 TLS_KEY = env.str("MAILMANAGER_TLS_KEY", default="")
+# The first administrator; read on the very first start alone. "": one is made and printed.
+ADMIN_PASSWORD = env.str("MAILMANAGER_ADMIN_PASSWORD", default="").strip()
+LOG_LEVEL = env.str("MAILMANAGER_LOG_LEVEL", default="INFO").upper()
+
+# How many processes of a kind script/server starts: one for each core that we may use.
+_CORES = len(os.sched_getaffinity(0))
+WEB_PROCESSES = env.int("MAILMANAGER_WEB_PROCESSES", default=_CORES)
+WORKER_PROCESSES = env.int("MAILMANAGER_WORKER_PROCESSES", default=_CORES)
+INGRESS_PROCESSES = env.int("MAILMANAGER_INGRESS_PROCESSES", default=_CORES)
 
 # Quotas of the service, all of them settings here.
 MAX_RECIPIENTS = env.int("MAILMANAGER_MAX_RECIPIENTS", default=100)
@@ -111,6 +122,8 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
+LOGGING = logs.configure(LOG_LEVEL)
+
 # --- Databases ------------------------------------------------------------------------------------
 
 
@@ -144,7 +157,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and Celery -----------------------------------------------------------------------------
 
-REDIS_URL = env.str("REDIS_URL", default=f"unix://{DATA_DIR / 'redis.sock'}")
+REDIS_SOCKET = DATA_DIR / "redis.sock"
+REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{REDIS_SOCKET}"
+REDIS_IS_EMBEDDED = f"unix://{REDIS_SOCKET}" == REDIS_URL
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -153,6 +168,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # every task may run twice: rows, not messages, are the truth
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_DEFAULT_QUEUE = "mail"
 # Provisioning never waits behind a heap of mail.
