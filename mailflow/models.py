@@ -1,24 +1,29 @@
 """The spool, which is the truth about mail under way, and the trace, which tells its story."""
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 
 class SpoolMessage(models.Model):
     """A message that got its 250 and is not yet done with. Lives in the spool's database.
 
-    A worker owns the row while `leased_until` lies ahead. The row goes when its last delivery ends.
+    The row goes when its last delivery ends. Who claims it moves `next_attempt_at` to the end of the
+    lease, so that one index says what is due: new mail, retries, and what a dead worker left.
     """
 
     id = models.CharField(primary_key=True, max_length=40)  # the message ID: sorts by time
     envelope = models.JSONField()  # core.envelope.Envelope
-    content = models.BinaryField()  # as received, with our Received: field, CRLF
+    size_bytes = models.PositiveBigIntegerField()
     # None until the rule set was walked; from then on deliveries say what is left.
     planned_at = models.DateTimeField(null=True)
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)  # to plan it, before planned_at
     next_attempt_at = models.DateTimeField(db_index=True)
     lease_owner = models.CharField(max_length=64, blank=True, default="")
     leased_until = models.DateTimeField(null=True)
+    # Why nothing more is tried before a person says so; "" where it is not held.
+    hold_reason = models.CharField(max_length=500, blank=True, default="")
 
     class Meta:
         verbose_name = _("message in the spool")
@@ -27,6 +32,25 @@ class SpoolMessage(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+class SpoolContent(models.Model):
+    """The bytes of a message: as received, with our Received: field, CRLF.
+
+    Apart from SpoolMessage: SQLite writes a row anew, whole, at each change of it.
+    """
+
+    message = models.OneToOneField(
+        SpoolMessage, primary_key=True, on_delete=models.CASCADE, related_name="body"
+    )
+    content = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("content in the spool")
+        verbose_name_plural = _("contents in the spool")
+
+    def __str__(self) -> str:
+        return self.message_id
 
 
 class SpoolDelivery(models.Model):
@@ -40,9 +64,11 @@ class SpoolDelivery(models.Model):
 
     message = models.ForeignKey(SpoolMessage, on_delete=models.CASCADE, related_name="deliveries")
     position = models.PositiveIntegerField()  # in the plan
-    # rulesets.logic.plan.Delivery as a document: rule, action, headers, failure policy, what it waits for
+    # rulesets.logic.delivery.Delivery as a document, or the like for a bounce (mailflow.bounce)
     step = models.JSONField()
     remaining = models.JSONField()  # recipients that are not finished: [mailbox, …]
+    # What became of the others: {mailbox: mailflow.logic.progress.Ending as a document}
+    endings = models.JSONField(default=dict)
     state = models.CharField(max_length=9, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     first_attempt_at = models.DateTimeField(null=True)
@@ -69,6 +95,7 @@ class Outcome(models.TextChoices):
     DROPPED = "DROPPED", _("Dropped")
     BOUNCED = "BOUNCED", _("Bounced")
     FAILED = "FAILED", _("Failed")
+    HELD = "HELD", _("Held")
     UNHANDLED = "UNHANDLED", _("No action took it")
     REFUSED = "REFUSED", _("Refused")
 
@@ -95,7 +122,8 @@ class MessageTrace(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["endpoint_id", "-id"], name="trace_by_endpoint"),
-            models.Index(fields=["reverse_path", "-id"], name="trace_by_sender"),
+            # Addresses are kept as they came, and looked for without regard to case.
+            models.Index(Lower("reverse_path"), F("id").desc(), name="trace_by_sender"),
             models.Index(fields=["outcome", "-id"], name="trace_by_outcome"),
             models.Index(fields=["received_at"], name="trace_by_time"),
         ]
@@ -113,7 +141,7 @@ class RecipientTrace(models.Model):
         verbose_name = _("recipient")
         verbose_name_plural = _("recipients")
         ordering = ["id"]
-        indexes = [models.Index(fields=["mailbox"], name="trace_by_recipient")]
+        indexes = [models.Index(Lower("mailbox"), F("trace_id").desc(), name="trace_by_recipient")]
         constraints = [
             models.UniqueConstraint(fields=["trace", "mailbox"], name="recipient_trace_once"),
         ]

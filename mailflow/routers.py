@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Model
 
-_SPOOLED = frozenset({"spoolmessage", "spooldelivery"})
+_SPOOLED = frozenset({"spoolmessage", "spoolcontent", "spooldelivery"})
 
 
 class SpoolRouter:

@@ -152,6 +152,8 @@ _IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 SPOOL_ALIAS = "spool" if _IS_SQLITE or env.str("SPOOL_URL", default="") else "default"
 if SPOOL_ALIAS == "spool":
     DATABASES["spool"] = _database("SPOOL_URL", "spool.sqlite3", "FULL")
+# Below this much free space on the spool's disk mail is answered 452, so that what is there can go out.
+SPOOL_LEAST_FREE_BYTES = env.int("MAILMANAGER_SPOOL_LEAST_FREE_BYTES", default=100 * 1024 * 1024)
 DATABASE_ROUTERS = ["mailflow.routers.SpoolRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

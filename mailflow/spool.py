@@ -1,0 +1,140 @@
+"""Acceptance: `store` returns when the message is on disk, as the 250 that follows it promises.
+
+Group commit: what waits while a transaction is under way, and what came in during one turn of the
+event loop, shares the next transaction and its sync. A message that comes alone is written at once.
+"""
+
+import asyncio
+import shutil
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import connections
+
+from core import reply
+from core.envelope import Envelope
+from core.errors import MailError
+from mailflow.notices import Notifier
+from mailflow.spool_writer import Entry, Outcomes, SpoolWriter
+
+log = structlog.get_logger()
+
+# One transaction: so many messages or bytes, or a single larger message. 500 of 10 KB take some 50 ms.
+MAX_BATCH_MESSAGES = 500
+MAX_BATCH_BYTES = 32 * 1024 * 1024
+# Waiting for a transaction. The ingress bounds the bytes in memory; this bounds what a stuck disk gathers.
+MAX_WAITING_MESSAGES = 10_000
+_SPACE_CHECK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    entry: Entry
+    stored: asyncio.Future[None]
+
+
+class Spool:
+    """One for each process that accepts mail. `start` and `close` on the loop that calls `store`."""
+
+    def __init__(self) -> None:
+        self._alias: str = settings.SPOOL_ALIAS
+        self._waiting: deque[_Waiting] = deque()
+        self._is_writing = False
+        self._is_open = False
+        self._idle = asyncio.Event()
+        self._notifier = Notifier()
+        self._writer = SpoolWriter(self._alias, self._settled_elsewhere)
+        self._disk = _spool_folder(self._alias)
+        self._space_checked_at = float("-inf")
+        self._has_space = True
+
+    async def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle.set()
+        self._writer.start()
+        self._notifier.start()
+        self._is_open = True
+
+    async def store(self, envelope: Envelope, content: bytes) -> None:
+        """Returns after the commit. MailError (SPOOL_FAILED, STORAGE_FULL) where it is not stored.
+
+        A caller that is cancelled meanwhile may have its message stored all the same.
+        """
+        if not self._is_open:
+            raise MailError("the spool is closed", reply=reply.SPOOL_FAILED)
+        if len(self._waiting) >= MAX_WAITING_MESSAGES:
+            raise MailError("too many messages wait for the spool", reply=reply.STORAGE_FULL)
+        if not self._has_free_space():
+            raise MailError("the spool's disk is nearly full", reply=reply.STORAGE_FULL)
+        waiting = _Waiting(Entry(envelope, content), self._loop.create_future())
+        self._waiting.append(waiting)
+        if not self._is_writing:
+            # Not now, but when this turn of the loop is over: others may be ready too.
+            self._is_writing = True
+            self._idle.clear()
+            self._loop.call_soon(self._hand_over)
+        await waiting.stored
+
+    async def close(self) -> None:
+        """Takes no more, and returns when all that waits is written and the workers are told."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        await self._idle.wait()
+        await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._notifier.stop)
+
+    def _hand_over(self) -> None:
+        """The next batch to the writer, or rest."""
+        if not self._waiting:
+            self._is_writing = False
+            self._idle.set()
+            return
+        batch = [self._waiting.popleft()]
+        size_bytes = len(batch[0].entry.content)
+        while self._waiting and len(batch) < MAX_BATCH_MESSAGES:
+            size_bytes += len(self._waiting[0].entry.content)
+            if size_bytes > MAX_BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+        self._writer.put(batch)
+
+    def _settled_elsewhere(self, batch: Sequence[_Waiting], outcomes: Outcomes) -> None:
+        """On the writer's thread."""
+        self._loop.call_soon_threadsafe(self._settled, batch, outcomes)
+
+    def _settled(self, batch: Sequence[_Waiting], outcomes: Outcomes) -> None:
+        self._hand_over()  # first: the disk shall not wait for answers to be sent
+        if None in outcomes:
+            self._notifier.notify()
+        for waiting, error in zip(batch, outcomes, strict=True):
+            if waiting.stored.done():
+                continue  # its session was cancelled
+            if error is None:
+                waiting.stored.set_result(None)
+            else:
+                waiting.stored.set_exception(error)
+
+    def _has_free_space(self) -> bool:
+        """As of a second ago at most. A database elsewhere says so by itself, when it is full."""
+        now = time.monotonic()
+        if self._disk is not None and now - self._space_checked_at >= _SPACE_CHECK_SECONDS:
+            self._space_checked_at = now
+            had_space = self._has_space
+            self._has_space = shutil.disk_usage(self._disk).free >= settings.SPOOL_LEAST_FREE_BYTES
+            if had_space and not self._has_space:
+                log.error("spool_disk_nearly_full", least_free_bytes=settings.SPOOL_LEAST_FREE_BYTES)
+        return self._has_space
+
+
+def _spool_folder(alias: str) -> Path | None:
+    """The folder of the spool's SQLite file, None where the spool is not a file."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite":
+        return None
+    return Path(connection.settings_dict["NAME"]).parent

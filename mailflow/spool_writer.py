@@ -1,0 +1,165 @@
+"""The spool's writing side: one thread, one database connection, one transaction for each batch."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+from core import reply
+from core.envelope import Envelope
+from core.errors import MailError
+from mailflow.models import SpoolContent, SpoolMessage
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message on its way into the spool."""
+
+    envelope: Envelope
+    content: bytes
+
+
+# What became of a batch: for each entry None, or why it is not in the spool.
+Outcomes = list[MailError | None]
+
+
+class SpoolWriter:
+    """Takes batches in order and calls `settled(batch, outcomes)` after each, on its own thread."""
+
+    def __init__(self, alias: str, settled: Callable[[Sequence[Any], Outcomes], None]) -> None:
+        self._alias = alias
+        self._settled = settled
+        self._batches: SimpleQueue[Sequence[Any] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, batch: Sequence[Any]) -> None:
+        """`batch`: things with an Entry as their `entry`. Never blocks."""
+        self._batches.put(batch)
+
+    def stop(self) -> None:
+        """Returns when everything put before is settled."""
+        self._batches.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._batches.get()) is not None:
+                try:
+                    outcomes = commit(self._alias, [waiting.entry for waiting in batch])
+                except Exception:  # the thread's edge: without it nobody would ever be answered again
+                    log.exception("spool_writer_failed", messages=len(batch))
+                    outcomes = [MailError("spool writer failed", reply=reply.SPOOL_FAILED)] * len(batch)
+                self._settled(batch, outcomes)
+        finally:
+            connections[self._alias].close()
+
+
+# What a database answers, and what Python says of values that it can't take.
+_FAULTS = (DatabaseError, InterfaceError, ValueError, TypeError)
+
+
+def commit(alias: str, entries: Sequence[Entry]) -> Outcomes:
+    """Store all in one transaction; where that fails, each in one of its own, so that a bad message
+    takes no other with it. A connection that broke is made anew, once."""
+    outcomes: Outcomes = []
+    try:
+        _write(alias, entries)
+        return [None] * len(entries)
+    except _FAULTS as error:
+        log.warning("spool_commit_failed", messages=len(entries), error=str(error))
+        is_usable = not _is_busy(error)
+    for entry in entries:
+        if not (is_usable and _is_reachable(alias)):
+            outcomes.append(MailError("the spool's database is away", reply=reply.SPOOL_FAILED))
+            continue
+        try:
+            _write(alias, [entry])
+            outcomes.append(None)
+        except _FAULTS as error:
+            log.error("message_not_spooled", message_id=entry.envelope.message_id, error=str(error))
+            answer = reply.STORAGE_FULL if _is_full(error) else reply.SPOOL_FAILED
+            outcomes.append(MailError(str(error), reply=answer))
+            is_usable = not _is_busy(error)
+    return outcomes
+
+
+def _is_reachable(alias: str) -> bool:
+    """Whether there is a working connection, a new one if need be."""
+    connection = connections[alias]
+    try:
+        if connection.connection is not None and connection.is_usable():
+            return True
+        connection.close()
+        connection.ensure_connection()
+    except (DatabaseError, InterfaceError):
+        return False
+    return True
+
+
+def _is_full(error: BaseException) -> bool:
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_code(cause) == sqlite3.SQLITE_FULL
+    return isinstance(cause, psycopg.errors.DiskFull)
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Another process held SQLite's write lock for longer than the connection's timeout."""
+    return isinstance(error.__cause__, sqlite3.Error) and _sqlite_code(error.__cause__) == sqlite3.SQLITE_BUSY
+
+
+def _sqlite_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what SQLite adds to a primary code
+
+
+# --- the two statements ---------------------------------------------------------------------------
+# By hand: an ORM object for each message would cost more than the rest of its acceptance. A batch
+# that is written again, after an answer that got lost, finds itself there already, and that is fine.
+
+_INSERT_MESSAGE = (
+    f"INSERT INTO {SpoolMessage._meta.db_table} (id, envelope, size_bytes, attempts, next_attempt_at,"  # noqa: S608
+    " lease_owner, hold_reason) VALUES (%s, %s, %s, 0, %s, '', '') ON CONFLICT DO NOTHING"
+)
+_INSERT_CONTENT = (
+    f"INSERT INTO {SpoolContent._meta.db_table} (message_id, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S608
+)
+
+
+def _write(alias: str, entries: Sequence[Entry]) -> None:
+    connection = connections[alias]
+    now = connection.ops.adapt_datetimefield_value(datetime.now(UTC))
+    messages = [
+        (
+            entry.envelope.message_id,
+            json.dumps(entry.envelope.to_document(), separators=(",", ":")),
+            len(entry.content),
+            now,
+        )
+        for entry in entries
+    ]
+    contents = [(entry.envelope.message_id, entry.content) for entry in entries]
+    with transaction.atomic(using=alias), connection.wrap_database_errors, _cursor(connection) as cursor:
+        cursor.executemany(_INSERT_MESSAGE, messages)
+        cursor.executemany(_INSERT_CONTENT, contents)
+
+
+def _cursor(connection: Any) -> Any:
+    """Django's own, but for PostgreSQL one that sends values as they are, all in one round trip:
+    Django's would write each content as hexadecimal text into the statement."""
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)

@@ -1,0 +1,256 @@
+"""Acceptance: group commit, and what happens to whom when the database does not want."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import structlog
+from django.conf import settings
+from django.db import connections
+
+from core import reply
+from core.envelope import Envelope
+from core.errors import MailError
+from mailflow import spool_writer
+from mailflow.models import SpoolContent, SpoolMessage
+from mailflow.spool import Spool
+from tests.mailflow.letters import envelope, letter
+from tests.servers.process import Process
+from tests.servers.worker import REPOSITORY, product_environment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_with_spool(scenario):
+    """`await scenario(spool)` on an event loop of its own."""
+
+    async def run():
+        spool = Spool()
+        await spool.start()
+        try:
+            return await scenario(spool)
+        finally:
+            await spool.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def transactions(monkeypatch):
+    """Sizes of the transactions that were written, in order."""
+    sizes: list[int] = []
+    write = spool_writer._write
+
+    def counting(alias, entries):
+        write(alias, entries)
+        sizes.append(len(entries))
+
+    monkeypatch.setattr(spool_writer, "_write", counting)
+    return sizes
+
+
+def test_a_stored_message_is_in_the_spool_as_it_came():
+    accepted, content = envelope("bob@inside.example", "eve@inside.example"), letter() + b"\x00\xff8-bit\r\n"
+    run_with_spool(lambda spool: spool.store(accepted, content))
+    row = SpoolMessage.objects.select_related("body").get()
+    assert Envelope.from_document(row.envelope) == accepted
+    assert bytes(row.body.content) == content
+    assert (row.id, row.size_bytes, row.planned_at) == (accepted.message_id, len(content), None)
+
+
+def test_messages_that_wait_together_share_a_transaction(transactions):
+    async def scenario(spool):
+        await asyncio.gather(*(spool.store(envelope(), letter()) for _ in range(200)))
+
+    run_with_spool(scenario)
+    assert SpoolMessage.objects.count() == 200
+    assert len(transactions) <= 2
+
+
+def test_fifty_sessions_in_a_row_take_few_transactions(transactions):
+    async def session(spool):
+        for _ in range(10):
+            await spool.store(envelope(), letter(size_bytes=10_000))
+
+    async def scenario(spool):
+        await asyncio.gather(*(session(spool) for _ in range(50)))
+
+    run_with_spool(scenario)
+    assert sum(transactions) == 500
+    assert len(transactions) <= 50  # a tenth of a synced write for each message (issue 5)
+
+
+def test_a_lone_message_is_written_alone(transactions):
+    async def scenario(spool):
+        for _ in range(3):
+            await spool.store(envelope(), letter())
+
+    run_with_spool(scenario)
+    assert transactions == [1, 1, 1]
+
+
+def test_one_bad_message_does_not_take_its_companions_with_it():
+    bad = envelope(helo=b"not text")  # JSON has no bytes
+
+    async def scenario(spool):
+        good = [spool.store(envelope(), letter()) for _ in range(5)]
+        return await asyncio.gather(*good[:2], spool.store(bad, letter()), *good[2:], return_exceptions=True)
+
+    results = run_with_spool(scenario)
+    assert [type(result) for result in results] == [type(None)] * 2 + [MailError] + [type(None)] * 3
+    assert results[2].reply == reply.SPOOL_FAILED
+    assert SpoolMessage.objects.count() == 5
+
+
+def test_a_message_written_twice_is_there_once():
+    accepted = envelope()
+
+    async def scenario(spool):
+        await asyncio.gather(*(spool.store(accepted, letter()) for _ in range(2)))
+
+    run_with_spool(scenario)
+    assert SpoolMessage.objects.count() == SpoolContent.objects.count() == 1
+
+
+def test_a_connection_that_broke_is_made_anew():
+    async def scenario(spool):
+        await spool.store(envelope(), letter())
+        await asyncio.to_thread(_break_connections)
+        await spool.store(envelope(), letter())
+
+    with structlog.testing.capture_logs() as logs:
+        run_with_spool(scenario)
+    assert SpoolMessage.objects.count() == 2
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == []
+
+
+def _break_connections():
+    connection = connections[settings.SPOOL_ALIAS]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    connection.close()
+
+
+def test_what_waits_is_written_before_close_returns():
+    async def scenario():
+        spool = Spool()
+        await spool.start()
+        stores = [asyncio.create_task(spool.store(envelope(), letter())) for _ in range(20)]
+        await asyncio.sleep(0)
+        await spool.close()
+        await asyncio.gather(*stores)
+        with pytest.raises(MailError) as refused:
+            await spool.store(envelope(), letter())
+        assert refused.value.reply == reply.SPOOL_FAILED
+
+    asyncio.run(scenario())
+    assert SpoolMessage.objects.count() == 20
+
+
+def test_a_cancelled_session_does_not_hurt_the_others():
+    async def scenario(spool):
+        leaving = asyncio.create_task(spool.store(envelope(), letter()))
+        staying = asyncio.create_task(spool.store(envelope(), letter()))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await staying
+
+    run_with_spool(scenario)
+    assert SpoolMessage.objects.count() == 2
+
+
+def test_mail_is_refused_while_the_disk_is_nearly_full(settings):
+    settings.SPOOL_LEAST_FREE_BYTES = 1 << 60
+    if settings.SPOOL_ALIAS == "default":
+        pytest.skip("PostgreSQL's disk is not ours to look at")
+
+    async def scenario(spool):
+        with pytest.raises(MailError) as refused:
+            await spool.store(envelope(), letter())
+        return refused.value.reply
+
+    assert run_with_spool(scenario) == reply.STORAGE_FULL
+    assert not SpoolMessage.objects.exists()
+
+
+def test_a_full_database_refuses_what_does_not_fit_and_nothing_else(monkeypatch):
+    if settings.SPOOL_ALIAS == "default":
+        pytest.skip("max_page_count is SQLite's")
+    _limit_growth(monkeypatch, pages=40)
+
+    async def scenario(spool):
+        large = spool.store(envelope(), letter(size_bytes=1_000_000))
+        small = [spool.store(envelope(), letter()) for _ in range(5)]
+        return await asyncio.gather(*small[:3], large, *small[3:], return_exceptions=True)
+
+    results = run_with_spool(scenario)
+    refused = [result for result in results if result is not None]
+    assert [error.reply for error in refused] == [reply.STORAGE_FULL]
+    assert results[3] is refused[0]
+    assert SpoolMessage.objects.count() == SpoolContent.objects.count() == 5
+
+
+def _limit_growth(monkeypatch, *, pages):
+    """The writer's database may grow by so many pages of 4 KiB."""
+    write = spool_writer._write
+    with connections[settings.SPOOL_ALIAS].cursor() as cursor:
+        cursor.execute("VACUUM")  # room that earlier tests left would not be growth
+        limit = cursor.execute("PRAGMA page_count").fetchone()[0] + pages
+
+    def limited(alias, entries):
+        with connections[alias].cursor() as cursor:
+            cursor.execute(f"PRAGMA max_page_count={limit}")
+        write(alias, entries)
+
+    monkeypatch.setattr(spool_writer, "_write", limited)
+
+
+# --- kill -9 --------------------------------------------------------------------------------------
+
+_ACCEPTOR = """
+import asyncio, sys
+import django
+django.setup()
+from mailflow.spool import Spool
+from tests.mailflow.letters import envelope, letter
+
+async def session(spool):
+    while True:
+        accepted = envelope()
+        await spool.store(accepted, letter(size_bytes=5_000))
+        sys.stdout.write(accepted.message_id + "\\n")
+        sys.stdout.flush()
+
+async def main():
+    spool = Spool()
+    await spool.start()
+    await asyncio.gather(*(session(spool) for _ in range(20)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("after_lines", [1, 40, 400])
+def test_whatever_was_acknowledged_survives_a_killed_process(tmp_path: Path, after_lines: int):
+    acceptor = Process(
+        [sys.executable, "-c", _ACCEPTOR],
+        log=tmp_path / "acceptor.log",
+        env=product_environment(),
+        cwd=REPOSITORY,
+    )
+    try:
+        acceptor.wait_until(lambda: acceptor.output.count("\n") >= after_lines, "messages acknowledged")
+    finally:
+        acceptor.kill()
+    acknowledged = {line for line in acceptor.output.splitlines() if len(line) == 40}
+    assert len(acknowledged) >= after_lines - 1
+    stored = set(SpoolMessage.objects.values_list("id", flat=True))
+    assert acknowledged <= stored
+    assert set(SpoolContent.objects.values_list("message_id", flat=True)) == stored
+    assert acceptor.exit_code == -signal.SIGKILL
