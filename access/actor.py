@@ -33,6 +33,7 @@ class Actor:
     name: str
     role: PersonRole
     source: str
+    is_system: bool = False
 
     def may(self, permission: Permission) -> bool:
         return permission in PERMISSIONS[self.role]
@@ -40,4 +41,4 @@ class Actor:
 
 def system(source: str) -> Actor:
     """The system on its own account: a command on the machine, a Celery task."""
-    return Actor(name="system", role=PersonRole.ADMINISTRATOR, source=source)
+    return Actor(name="system", role=PersonRole.ADMINISTRATOR, source=source, is_system=True)

@@ -41,6 +41,10 @@ WEB_PROCESSES = env.int("MAILMANAGER_WEB_PROCESSES", default=_CORES)
 WORKER_PROCESSES = env.int("MAILMANAGER_WORKER_PROCESSES", default=_CORES)
 INGRESS_PROCESSES = env.int("MAILMANAGER_INGRESS_PROCESSES", default=_CORES)
 
+# The root key wraps every encryption key; "" and "": a file in the data directory (secrets_store.root_key).
+ROOT_KEY = env.str("MAILMANAGER_ROOT_KEY", default="")
+ROOT_KEY_COMMAND = env.str("MAILMANAGER_ROOT_KEY_COMMAND", default="")
+
 # Quotas of the service, all of them settings here.
 MAX_RECIPIENTS = env.int("MAILMANAGER_MAX_RECIPIENTS", default=100)
 MAX_MESSAGE_BYTES = env.int("MAILMANAGER_MAX_MESSAGE_BYTES", default=40 * 1024 * 1024)
@@ -77,6 +81,7 @@ INSTALLED_APPS = [
     "console",
     "access",
     "resources",
+    "secrets_store",
     "relays",
     "destinations",
     "policies",
@@ -174,11 +179,15 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_DEFAULT_QUEUE = "mail"
 # Provisioning never waits behind a heap of mail.
-CELERY_TASK_ROUTES = {"endpoints.tasks.*": {"queue": "control"}}
+CELERY_TASK_ROUTES = {
+    "endpoints.tasks.*": {"queue": "control"},
+    "secrets_store.tasks.*": {"queue": "control"},
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
+    "sweep-secrets": {"task": "secrets_store.tasks.sweep", "schedule": 60.0},
     "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},
 }
 
