@@ -7,7 +7,6 @@ by commas or white space: the first wraps, all of them unwrap, which is how a ne
 """
 
 import base64
-import binascii
 import hashlib
 import shlex
 import subprocess
@@ -88,7 +87,7 @@ def _parse(text: str, place: str) -> tuple[RootKey, ...]:
     for word in text.replace(",", " ").split():
         try:
             secret = base64.b64decode(word.replace("-", "+").replace("_", "/"), validate=True)
-        except binascii.Error:
+        except ValueError:
             secret = b""
         if len(secret) != KEY_BYTES:
             raise ImproperlyConfigured(

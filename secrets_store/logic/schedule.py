@@ -12,7 +12,7 @@ from pyawscron import AWSCron
 MIN_INTERVAL = timedelta(hours=4)
 MAX_INTERVAL = timedelta(days=999)
 
-_RATE = re.compile(r"rate\(\s*(\d{1,5})\s+(hour|hours|day|days)\s*\)")
+_RATE = re.compile(r"rate\(\s*([0-9]{1,5})\s+(hour|hours|day|days)\s*\)")
 _CRON = re.compile(r"cron\(([^()]{1,200})\)")
 # One field: numbers, names, and what joins them; AWSCron itself checks nothing.
 _FIELD = re.compile(r"[0-9A-Za-z*?,/#-]{1,64}")
