@@ -1,5 +1,6 @@
 """What walking a rule set comes to: actions still to be done, each for the recipients that share it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
@@ -18,10 +19,13 @@ class Delivery:
 
     `position` counts from 0 in the plan. `rule` and `action_index` count from 0 in the document.
     `kind` is the action's name in the service model (`Relay`), `action` its document, whole.
-    `recipients` are the mailboxes after rewriting; `origins[i]` is the forward-path that
-    `recipients[i]` stands for. `added_headers` come from Add header actions before this one, in order.
-    `after`: positions whose action has FailurePolicy.DROP, shares recipients with this one and comes
-    before it. This one waits until they have ended, and is not done for recipients that they failed.
+    `recipients` are the mailboxes after rewriting, each once; `origins[i]` is the forward-path that
+    `recipients[i]` stands for. Where rewriting made several forward-paths one recipient, the others
+    are in `shared_origins`, as (recipient, forward-path).
+    `added_headers` come from Add header actions before this one, in order.
+    `after`: positions whose action has FailurePolicy.DROP and came before, for these same recipients
+    or what they stood for then. This one waits until they have ended, and is not done for the
+    recipients that `held_back` names.
     """
 
     position: int
@@ -35,6 +39,7 @@ class Delivery:
     added_headers: tuple[tuple[str, str], ...] = ()
     failure_policy: FailurePolicy = FailurePolicy.CONTINUE
     after: tuple[int, ...] = ()
+    shared_origins: tuple[tuple[str, str], ...] = ()
 
     def to_document(self) -> dict[str, Any]:
         """As stored in the spool: JSON types only."""
@@ -43,6 +48,7 @@ class Delivery:
         document["added_headers"] = [list(header) for header in self.added_headers]
         document["failure_policy"] = self.failure_policy.value
         document["after"] = list(self.after)
+        document["shared_origins"] = [list(pair) for pair in self.shared_origins]
         return document
 
     @classmethod
@@ -52,7 +58,24 @@ class Delivery:
         values["added_headers"] = tuple((name, value) for name, value in values["added_headers"])
         values["failure_policy"] = FailurePolicy(values["failure_policy"])
         values["after"] = tuple(values["after"])
+        values["shared_origins"] = tuple((recipient, path) for recipient, path in values["shared_origins"])
         return cls(**values)
+
+
+def held_back(delivery: Delivery, earlier: Delivery, failed: Collection[str]) -> frozenset[str]:
+    """The recipients for whom `delivery` is not done since `earlier`, one of `delivery.after`, failed
+    permanently for `failed` of its own: the same recipients, and those that stand for a failed one
+    since it was rewritten."""
+    failed_origins = {
+        origin
+        for recipient, origin in zip(earlier.recipients, earlier.origins, strict=True)
+        if recipient in failed
+    }
+    return frozenset(
+        recipient
+        for recipient, origin in zip(delivery.recipients, delivery.origins, strict=True)
+        if (recipient in failed if recipient in earlier.recipients else origin in failed_origins)
+    )
 
 
 class Step(StrEnum):
@@ -65,7 +88,7 @@ class Step(StrEnum):
     RECIPIENTS_REPLACED = "RECIPIENTS_REPLACED"  # detail: ReplaceWith
     PLANNED = "PLANNED"  # detail: Kind, Position: an action that reaches outside
     UNHANDLED = "UNHANDLED"  # the end was reached, and nothing delivered, stored or dropped the mail
-    RULE_FAILED = "RULE_FAILED"  # a fault of ours in one rule; detail: Error; the rule was passed by
+    RULE_FAILED = "RULE_FAILED"  # a fault of ours in one rule; detail: Error; its rest was passed by
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +105,17 @@ class WalkEvent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`dropped` and `unhandled` are forward-paths as the envelope had them."""
+    """What is to be done. Each forward-path of the envelope is in one of these at least.
+
+    `dropped`, `unhandled` and `failed` are forward-paths as the envelope had them.
+    `unhandled`: somebody that stood for it reached the end, and no action delivered or stored the mail.
+    `failed`: a rule failed by a fault of ours, and no action delivered or stored the mail; a Drop that
+    came later did not count, since the failed rule might have delivered. The mail must not end here: it
+    is to be walked again later, and bounced at last.
+    """
 
     deliveries: tuple[Delivery, ...]
     events: tuple[WalkEvent, ...]
     dropped: tuple[str, ...] = ()
     unhandled: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
