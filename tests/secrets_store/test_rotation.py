@@ -96,15 +96,22 @@ def test_bad_configuration_is_said_beside_its_field(actor, secret, options, path
     assert caught.value.problems[0].path == path
 
 
-@pytest.fixture
-def function():
+class Function(ThreadingHTTPServer):
     """An HTTP function that keeps what it was asked, and answers what the test says."""
 
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
+        self.calls, self.answers = [], {}
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/rotate"
+
+
+@pytest.fixture
+def function():
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.server.calls.append(body)
-            status, answer = self.server.answers.get(body["Step"], (200, b""))
+            server.calls.append(body)
+            status, answer = server.answers.get(body["Step"], (200, b""))
             self.send_response(status)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
@@ -113,9 +120,7 @@ def function():
         def log_message(self, *args):
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.calls, server.answers = [], {}
-    server.url = f"http://127.0.0.1:{server.server_address[1]}/rotate"
+    server = Function(Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
