@@ -7,6 +7,7 @@ from mailmanager import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("search", views.search, name="search"),
     path("healthz", views.health, name="health"),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
@@ -19,3 +20,8 @@ urlpatterns = [
     path("destinations/", include("destinations.urls")),
     path("message-trace/", include("mailflow.urls")),
 ]
+
+handler400 = "console.views.bad_request"
+handler403 = "console.views.forbidden"
+handler404 = "console.views.not_found"
+handler500 = "console.views.server_error"

@@ -1,16 +1,33 @@
 """The dashboard, and what a load balancer asks."""
 
-from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from access.doors import page
+from mailmanager.search import find
 
-@login_required
+MAX_SEARCH_LENGTH = 200
+
+
 @require_safe
+@page()
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "mailmanager/dashboard.html")
+    return render(request, "mailmanager/dashboard.html", {"nav": "dashboard"})
+
+
+@require_safe
+@page()
+def search(request: HttpRequest) -> HttpResponse:
+    words = request.GET.get("q", "")[:MAX_SEARCH_LENGTH].replace("\0", "").strip()
+    context = {
+        "search_words": words,
+        "found": list(find(words)) if words else [],
+        "breadcrumbs": [(_("Search"), "")],
+    }
+    return render(request, "mailmanager/search.html", context)
 
 
 @require_safe

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max
 
-from access.actor import Actor
+from access.actor import Actor, Permission
+from access.services import audit, require
 from core.errors import Invalid, Problem
 from resources.models import Configuration, DocumentVersion, Reference, Tag
 
@@ -75,6 +76,14 @@ def set_tags(resource_arn: str, tags: Mapping[str, str]) -> None:
     Tag.objects.bulk_create(
         Tag(resource_arn=resource_arn, key=key, value=value) for key, value in tags.items()
     )
+
+
+def change_tags(actor: Actor, resource_arn: str, tags: Mapping[str, str]) -> None:
+    """Make `tags` the resource's tags, as a wish of its own."""
+    require(actor, Permission.WRITE)
+    with transaction.atomic():
+        set_tags(resource_arn, tags)
+        audit(actor, "resources.change_tags", resource_arn, keys=sorted(tags))
 
 
 # --- document versions ----------------------------------------------------------------------------

@@ -1,4 +1,9 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from resources import views
 
 app_name = "resources"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("tags/<path:arn>", views.tags, name="tags"),
+    path("versions/<path:arn>", views.compare, name="compare"),
+]

@@ -1,0 +1,2 @@
+/* Marks that JavaScript runs: what needs it (`.js-only`) shows itself. */
+document.documentElement.classList.add("js");
