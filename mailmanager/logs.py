@@ -48,6 +48,8 @@ def configure(level: str) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     logging.captureWarnings(True)
+    if level not in logging.getLevelNamesMapping():
+        level = "INFO"  # mailmanager.E012 tells of it, in a line that is logged
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -5,16 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from mailmanager import logs
+from mailmanager.environment import Environment
 from mailmanager.first_start import make_data_dir, read_or_make_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.FileAwareEnv()
+env = Environment()
 env.read_env(env.str("MAILMANAGER_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DATA_DIR = make_data_dir(Path(env.str("MAILMANAGER_DATA_DIR", default=str(BASE_DIR / "var"))).resolve())

@@ -77,7 +77,7 @@ class _Options(ServerOptions):
         return super().processes_from_section(parser, section, group_name, _PrefixedProcess)
 
     def make_logger(self) -> None:
-        self.parse_infos = []  # that we are who we are, in supervisor's own format
+        self.parse_infos: list[str] = []  # that we are who we are, in supervisor's own format
         super().make_logger()
         for handler in self.logger.handlers:
             handler.setFormat(prefix(OWN_NAME) + "%(message)s\n")

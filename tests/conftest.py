@@ -4,6 +4,7 @@ A test that marks itself `django_db`, or asks for the cast, gets all databases; 
 `django_db(transaction=True)` it commits for real, and Redis is there for what follows a commit.
 """
 
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,11 +17,13 @@ from django.test import Client
 
 from access.actor import Actor, PersonRole
 from access.models import User
+from tests import needs
 from tests.servers import dial as dialling
 from tests.servers.postgres import postgres_url
 from tests.servers.process import Process
 from tests.servers.redis import redis_at
 from tests.servers.smtp_peer import SmtpPeer, serve_smtp_peer
+from tests.servers.system import System, running_system
 from tests.servers.worker import celery_worker
 from tests.servers.zone import Zone, serve_zone
 
@@ -32,6 +35,9 @@ _COMMITTING = {"transactional_db", "live_server", "worker"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
+        if "system" in item.fixturenames:  # one product for all of them, in whichever process they run
+            item.add_marker(pytest.mark.xdist_group("system"))
+            item.add_marker(pytest.mark.database)
         marker = item.get_closest_marker("django_db")
         if marker is None and not {"db", *_COMMITTING} & set(item.fixturenames):
             continue
@@ -39,8 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _COMMITTING & set(item.fixturenames):
             options["transaction"] = True
         item.add_marker(pytest.mark.django_db(**options), append=False)
+        item.add_marker(pytest.mark.database)
         if options.get("transaction") and "redis_server" not in item.fixturenames:
             item.fixturenames.append("redis_server")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.demand(item)
 
 
 # --- the cast -------------------------------------------------------------------------------------
@@ -135,6 +146,20 @@ def worker(redis_server: Process, transactional_db: None, tmp_path: Path) -> Ite
     """A Celery worker process on the test database; tests that ask for it commit for real."""
     with celery_worker(log=tmp_path / "worker.log") as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> str:
+    """Of the PostgreSQL that this run of the tests works on; "" where it works on SQLite."""
+    return os.environ.get("DATABASE_URL", "")
+
+
+@pytest.fixture(scope="session")
+def system(cluster_url: str) -> Iterator[System]:
+    """The whole product, its sample endpoint ACTIVE, on the kind of database that the tests run on.
+    All tests share it: each makes what it needs under names of its own, and puts back what it stops."""
+    with running_system(database_url=cluster_url) as running:
+        yield running
 
 
 @pytest.fixture

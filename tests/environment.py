@@ -13,6 +13,16 @@ import tempfile
 _data_dir = tempfile.mkdtemp(prefix="mm-test-")
 atexit.register(shutil.rmtree, _data_dir, ignore_errors=True)
 
+for name in [*os.environ]:
+    if name.startswith("MAILMANAGER_") or name.removesuffix("_FILE") in {
+        "SPOOL_URL",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "DEBUG",
+        "ALLOWED_HOSTS",
+    }:
+        del os.environ[name]
+
 os.environ["MAILMANAGER_ENV_FILE"] = os.devnull
 os.environ["MAILMANAGER_DATA_DIR"] = _data_dir
 os.environ["TZ"] = "Asia/Kathmandu"  # +05:45: a naive time shows at once

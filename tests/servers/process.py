@@ -95,8 +95,8 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(process: Process) -> Iterator[Process]:
+def running(process: Process, *, stop_timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> Iterator[Process]:
     try:
         yield process
     finally:
-        process.stop()
+        process.stop(timeout_seconds=stop_timeout_seconds)
