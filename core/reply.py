@@ -1,22 +1,33 @@
 """SMTP replies (RFC 5321 §4.2) with enhanced status codes (RFC 3463), as code and tests both say them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply. `enhanced_code` is "" where RFC 2034 §4 allows none (greeting, EHLO, 354, 334)."""
+    """One reply. `enhanced_code` is "" where RFC 2034 §4 allows none (greeting, EHLO, 354, 334).
+
+    `wire`: the line as sent, with CRLF, made once: the same few replies are sent all day.
+    """
 
     code: int
     enhanced_code: str
     text: str
+    wire: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wire", f"{self}\r\n".encode("ascii"))  # texts are ASCII by construction
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.enhanced_code, self.text) if part)
+        # The space stays where nothing follows: `334 SP [base64] CRLF` (RFC 4954 §8).
+        return (
+            f"{self.code} {self.enhanced_code} {self.text}"
+            if self.enhanced_code
+            else f"{self.code} {self.text}"
+        )
 
     def encode(self) -> bytes:
-        """The line as sent, with CRLF. Texts are ASCII by construction."""
-        return f"{self}\r\n".encode("ascii")
+        return self.wire
 
     @property
     def is_positive(self) -> bool:
@@ -33,6 +44,8 @@ class Reply:
 
 OK = Reply(250, "2.0.0", "Ok")
 RESET_OK = Reply(250, "2.0.0", "Ok")
+CHUNK_OK = Reply(250, "2.0.0", "Ok, chunk received")
+HELP = Reply(214, "2.0.0", "EHLO HELO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT (RFC 5321)")
 SENDER_OK = Reply(250, "2.1.0", "Ok")
 RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
 BYE = Reply(221, "2.0.0", "Bye")
@@ -59,6 +72,8 @@ TLS_UNAVAILABLE = Reply(454, "4.7.0", "TLS not available, try again later")
 
 ENDPOINT_CLOSED = Reply(421, "4.3.2", "This endpoint is closed, try again later")
 SHUTTING_DOWN = Reply(421, "4.3.2", "Service shutting down, try again later")
+ENDPOINT_NOT_READY = Reply(451, "4.3.2", "This endpoint is not ready yet, try again later")
+TOO_SLOW = Reply(421, "4.4.2", "Data is coming too slowly, closing connection")
 IDLE_TIMEOUT = Reply(421, "4.4.2", "Idle for too long, closing connection")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your address, try again later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing connection")
@@ -69,9 +84,20 @@ TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 BARE_LINE_ENDING = Reply(550, "5.6.11", "Bare CR or LF is not allowed; lines end with CRLF")
 LINE_TOO_LONG = Reply(500, "5.5.2", "Line too long")
 NULL_BYTE = Reply(550, "5.6.0", "NUL is not allowed in mail")
+TOO_MANY_HOPS = Reply(554, "5.4.6", "Too many hops, this looks like a mail loop")
 
 SPOOL_FAILED = Reply(451, "4.3.0", "Could not store the message, try again later")
 STORAGE_FULL = Reply(452, "4.3.1", "Insufficient storage, try again later")
+
+
+def greeting(host_name: str) -> Reply:
+    """The first line of a session (RFC 5321 §4.2: host name, then free text)."""
+    return Reply(220, "", f"{host_name} ESMTP")
+
+
+def accepted(message_id: str) -> Reply:
+    """The message is durably ours; the ID finds it in the trace."""
+    return Reply(250, "2.0.0", f"Ok {message_id}")
 
 
 def local_error(reference: str) -> Reply:
@@ -82,7 +108,9 @@ def local_error(reference: str) -> Reply:
 COMMAND_UNKNOWN = Reply(500, "5.5.2", "Command not recognized")
 COMMAND_NOT_IMPLEMENTED = Reply(502, "5.5.1", "Command not implemented")
 BAD_SEQUENCE = Reply(503, "5.5.1", "Bad sequence of commands")
+NEED_HELO = Reply(503, "5.5.1", "Send EHLO or HELO first")
 NEED_MAIL = Reply(503, "5.5.1", "Need MAIL command first")
+MAIL_ALREADY = Reply(503, "5.5.1", "Sender already given, RSET first")
 NEED_RECIPIENT = Reply(503, "5.5.1", "Need RCPT command first")
 SYNTAX_ERROR = Reply(501, "5.5.4", "Syntax error in parameters or arguments")
 SENDER_SYNTAX = Reply(501, "5.1.7", "Bad reverse-path syntax")

@@ -1,0 +1,133 @@
+r"""The content of a message, found in the stream at C speed and held to strict line endings.
+
+Only CRLF "." CRLF ends it (RFC 5321 §4.1.1.4), and a CR or LF that is not half of a CRLF ends the
+session: what other servers make of those ("\n.\r\n", "\r.\r\n", …) is how mail is smuggled.
+"""
+
+import re
+from enum import Enum, auto
+
+from core import reply
+from core.reply import Reply
+
+MAX_TEXT_LINE_BYTES = 1000  # with CRLF, without a transparent dot (RFC 5321 §4.5.3.1.6)
+MAX_HOPS = 100  # Received: fields; RFC 5321 §6.3: a threshold, "normally at least 100"
+
+_END = b"\r\n.\r\n"
+# Each regex begins with a literal byte, so that the engine leaps from one to the next by memchr.
+_ODD_CR = re.compile(rb"\r(?!\n[^.])")  # bare, before a line's dot, or the last that came
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
+_RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
+
+Content = bytes | bytearray  # a message of many chunks is not copied once more to be bytes
+
+
+class Found(Enum):
+    MORE = auto()  # the end has not come
+    END = auto()
+    BARE_LINE_ENDING = auto()
+
+
+class ContentReader:
+    """Takes the bytes after DATA as they come; at END `content` is the message, dots unstuffed.
+
+    `size_bytes`: of the content so far. After `stop_keeping` nothing is kept but the count.
+    """
+
+    __slots__ = ("_held", "_is_keeping", "_skip", "content", "size_bytes")
+
+    def __init__(self) -> None:
+        self.content: Content = b""
+        self.size_bytes = 0
+        self._is_keeping = True
+        # What can't be judged yet, at most 4 bytes of an end. The CRLF of the DATA command itself
+        # is the first: a message may begin with a dot, or end before its first line.
+        self._held = b"\r\n"
+        self._skip = len(self._held)
+
+    def stop_keeping(self) -> None:
+        self.content = b""
+        self._is_keeping = False
+
+    def feed(self, chunk: bytes, start: int) -> tuple[Found, int]:
+        """Reads `chunk` from `start` on; what was found, and the position in `chunk` behind it."""
+        window = self._held + (chunk[start:] if start else chunk)
+        odd = _ODD_CR.search(window)
+        if odd is None:
+            found, stop, is_odd = Found.MORE, len(window), False
+        elif window.startswith(_END, odd.start()):
+            found, stop, is_odd = Found.END, odd.start() + 2, False
+        else:
+            end = window.find(_END, odd.start())
+            found = Found.MORE if end < 0 else Found.END
+            stop = len(window) - _undecided(window) if end < 0 else end + 2
+            is_odd = odd.start() < stop
+        if _BARE_LF.search(window, 0, stop) or (is_odd and _BARE_CR.search(window, 0, stop)):
+            return Found.BARE_LINE_ENDING, len(chunk)
+        self._settle(window[:stop].replace(b"\r\n.", b"\r\n") if is_odd else window[:stop])
+        if found is Found.END:
+            return found, len(chunk) - (len(window) - stop - len(_END) + 2)
+        self._held = window[stop:]
+        return found, len(chunk)
+
+    def append(self, piece: bytes) -> None:
+        """Bytes that are content as they are (BDAT)."""
+        self.size_bytes += len(piece)
+        if not self._is_keeping:
+            return
+        if not self.content:
+            self.content = piece
+        elif piece:
+            # One growing buffer, not a list of pieces: a client that sends single bytes would make
+            # a list of objects forty times its size.
+            if isinstance(self.content, bytes):
+                self.content = bytearray(self.content)
+            self.content += piece
+
+    def _settle(self, piece: bytes) -> None:
+        if self._skip and piece:
+            piece, self._skip = piece[self._skip :], 0
+        self.append(piece)
+
+
+def _undecided(window: bytes) -> int:
+    """How many bytes at the end of `window` may be the beginning of an end."""
+    return next(
+        (length for length in range(len(_END) - 1, 0, -1) if window.endswith(_END[:length])),
+        0,
+    )
+
+
+def has_bare_line_ending(content: Content) -> bool:
+    """For content that came in counted chunks (BDAT), where no end was searched for."""
+    return _BARE_CR.search(content) is not None or _BARE_LF.search(content) is not None
+
+
+def complaint(content: Content) -> Reply | None:
+    """Why a whole message can't be taken, line endings aside."""
+    if b"\0" in content:
+        return reply.NULL_BYTE
+    if _has_long_line(content):
+        return reply.LINE_TOO_LONG
+    if _has_too_many_hops(content):
+        return reply.TOO_MANY_HOPS
+    return None
+
+
+def _has_long_line(content: Content) -> bool:
+    """Leaps as far as a line may reach and looks back for its end: a look for each 1000 bytes or so."""
+    position, size = 0, len(content)
+    while position + MAX_TEXT_LINE_BYTES < size:
+        end = content.rfind(b"\r\n", position, position + MAX_TEXT_LINE_BYTES)
+        if end < 0:
+            return True
+        position = end + 2
+    return False
+
+
+def _has_too_many_hops(content: Content) -> bool:
+    end = content.find(b"\r\n\r\n")
+    end = end if end >= 0 else len(content)
+    # A field is at least 10 bytes long: most headers need no look at all.
+    return end >= MAX_HOPS * len(b"Received: ") and len(_RECEIVED.findall(content, 0, end)) >= MAX_HOPS

@@ -1,0 +1,42 @@
+"""What a conversation tells the one who holds its connection."""
+
+from dataclasses import dataclass
+
+from core.reply import Reply
+from ingress.logic.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRequested:
+    """The 220 is in the output: send it, shake hands, then call `tls_established`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthRequested:
+    """Check, then call `authenticated`. `mechanism` LOGIN or PLAIN; the password is never shown."""
+
+    mechanism: str
+    login: bytes
+    password: bytes
+
+    def __repr__(self) -> str:
+        return f"AuthRequested({self.mechanism}, login={self.login!r}, password=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """Make it durable, then call `answer`. Until then `conversation.envelope` says from whom to whom."""
+
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """With `reply`: one recipient at RCPT, or (`forward_paths` all that were taken) the whole message."""
+
+    reply: Reply
+    reverse_path: str
+    forward_paths: tuple[str, ...]
+
+
+Event = TlsRequested | AuthRequested | MessageReceived | Refused
