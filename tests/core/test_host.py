@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.host import parse_host
+from core.host import parse_host, parse_host_and_port
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,26 @@ def test_hosts_are_kept_in_one_form(text, host):
 def test_what_is_no_host_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
         parse_host(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mail.example.com", ("mail.example.com", 25)),
+        ("Mail.Example.com:2525", ("mail.example.com", 2525)),
+        ("192.0.2.1:53", ("192.0.2.1", 53)),
+        ("2001:db8::1", ("2001:db8::1", 25)),
+        ("[2001:db8::1]", ("2001:db8::1", 25)),
+        ("[2001:db8::1]:2525", ("2001:db8::1", 2525)),
+    ],
+)
+def test_a_port_may_follow_a_host(text, expected):
+    assert parse_host_and_port(text, port=25) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", ":25", "mail.example.com:", "mail.example.com:0", "a:65536", "a:b", "[::1]:"]
+)
+def test_what_is_no_host_and_port_is_refused(text):
+    with pytest.raises(ValueError, match=r".+"):
+        parse_host_and_port(text, port=25)

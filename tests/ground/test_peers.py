@@ -62,7 +62,7 @@ def test_lmtp_peer_answers_for_each_recipient(lmtp_peer, dial):
         peer.says("LHLO c.example", "MAIL FROM:<>", "RCPT TO:<b@y.example>", "RCPT TO:<c@y.example>", "DATA")
         assert peer.sends_message(MESSAGE).code == 452
         assert peer.hears().code == 250
-    assert lmtp_peer.messages[0].forward_paths == ("c@y.example",)
+    assert lmtp_peer.wait_for(1)[0].forward_paths == ("c@y.example",)
 
 
 @pytest.mark.parametrize("ask", [dns.query.udp, dns.query.tcp])

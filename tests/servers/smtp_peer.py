@@ -55,6 +55,8 @@ class SmtpPeer:
         self.messages: list[Received] = []
         self.commands: list[str] = []
         self.connections = 0
+        self.offers: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
+        self.takes_data_without_recipients = False
         self._orders: dict[str, list[_Order]] = {}
         self._refused: dict[str, str] = {}
         self._refused_content: dict[str, str] = {}
@@ -137,12 +139,12 @@ class _Conversation:
                 if await self.says("MAIL", "250 2.1.0 Ok"):
                     path, *parameters = rest.partition(":")[2].split()
                     self.reverse_path, self.parameters = path.strip("<>"), tuple(parameters)
-            case "RCPT":
+            case "RCPT" if self.reverse_path is not None:
                 path = rest.partition(":")[2].split()[0].strip("<>")
                 refusal = self.peer.recipient_refusal(path)
                 if await self.says("RCPT", refusal or "250 2.1.5 Ok"):
                     self.forward_paths.append(path)
-            case "DATA" if self.forward_paths:
+            case "DATA" if self.forward_paths or self.peer.takes_data_without_recipients:
                 if await self.says("DATA", "354 Go ahead"):
                     await self.content()
             case "RSET" | "NOOP" as stage:
@@ -157,7 +159,7 @@ class _Conversation:
     def greeting(self, verb: str) -> str:
         extensions = ["peer.example"]
         if verb != "HELO":
-            extensions += ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+            extensions += self.peer.offers
             if self.peer.tls and not self.is_tls:
                 extensions.append("STARTTLS")
         lines = [f"250-{text}" for text in extensions]
@@ -169,6 +171,10 @@ class _Conversation:
         content = content[1:] if content.startswith(b"..") else content
         accepted = []
         # RFC 2033 §4.2: LMTP answers for each recipient that RCPT accepted.
+        if not self.forward_paths:
+            await self.write("554 5.5.1 No valid recipients")
+            self.reset()
+            return
         for path in self.forward_paths if self.peer.lmtp else [""]:
             refusal = self.peer.recipient_refusal(path, after_content=True) if path else ""
             if await self.says("content", refusal or "250 2.0.0 Ok"):
