@@ -210,8 +210,13 @@ class AttributeEditor:
         elif command.verb == "remove":
             self.rows = [row for row in self.rows if row.number != command.number]
             self.is_add_focused = True
-            for place, row in enumerate(self.rows):
-                row.prefix, row.number = f"{self.prefix}-{place}", place
+            self.move_to(self.prefix)
+
+    def move_to(self, prefix: str) -> None:
+        """Name the fields anew, where what the editor belongs to has moved."""
+        self.prefix = prefix
+        for number, row in enumerate(self.rows):
+            row.prefix, row.number = f"{prefix}-{number}", number
 
     # --- out ------------------------------------------------------------------------------------
 

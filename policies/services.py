@@ -148,6 +148,12 @@ def user_names(policy: TrafficPolicy) -> list[str]:
     return sorted({*endpoints, *(user.source_name for user in users_of(policy.arn))})
 
 
+def former_versions(policy: TrafficPolicy) -> list[int]:
+    """Numbers of the kept versions but for the one in force, the newest first."""
+    versions = DocumentVersion.objects.filter(resource_arn=policy.arn).order_by("-number")
+    return list(versions.values_list("number", flat=True)[1:])
+
+
 def limits() -> Limits:
     return Limits(settings.MAX_POLICY_STATEMENTS, settings.MAX_STATEMENT_CONDITIONS)
 
