@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from core.message import Message
 from mailflow.actions.contract import Finish, Result
 from relays.conversation import Conversation, PeerFault, Target, Timeouts, open_conversation
 from relays.logic.replies import HeardReply
@@ -241,7 +242,7 @@ def needs_smtputf8(transaction: Transaction) -> bool:
     paths = (transaction.reverse_path, *transaction.recipients)
     if not all(path.isascii() for path in paths):
         return True
-    return transaction.is_smtputf8 and not transaction.content.partition(b"\r\n\r\n")[0].isascii()
+    return transaction.is_smtputf8 and not Message(transaction.content).header_bytes.isascii()
 
 
 def _breaks_lines(path: str) -> bool:
@@ -264,6 +265,7 @@ class _Line:
     """The connections to one target."""
 
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONNECTIONS))
+    users: int = 0  # deliveries that have a slot or wait for one
     idle: deque[Conversation] = field(default_factory=deque)
     fault: PeerFault | None = None
     fault_at: float = 0.0  # loop time
@@ -280,6 +282,7 @@ class _Pool:
         loop = asyncio.get_running_loop()
         asked_at, line = loop.time(), self._lines.setdefault(target, _Line())
         deadline = asked_at + ATTEMPT_SECONDS
+        line.users += 1
         try:
             async with self._slot(line, deadline):
                 if line.fault and line.fault_at > asked_at:
@@ -291,6 +294,9 @@ class _Pool:
                 Result(recipient, Finish.TEMPORARY, words, "4.4.1", target.host)
                 for recipient in transaction.recipients
             ]
+        finally:
+            line.users -= 1
+            self._forget_unused()
 
     async def _deliver_on(
         self, target: Target, line: _Line, transaction: Transaction, timeouts: Timeouts, deadline: float
@@ -330,14 +336,20 @@ class _Pool:
         try:
             while any(line.idle for line in self._lines.values()):
                 await asyncio.sleep(IDLE_SECONDS / 2)
-                for line in self._lines.values():
+                for line in tuple(self._lines.values()):
                     while line.idle and _rested_seconds(line.idle[0]) > IDLE_SECONDS:
                         await line.idle.popleft().quit()
+                self._forget_unused()
         finally:
             self._sweeper = None
-            for line in self._lines.values():
+            for line in tuple(self._lines.values()):
                 while line.idle:
                     await line.idle.pop().close()
+
+    def _forget_unused(self) -> None:
+        """Else whoever chooses the targets (senders that are bounced to) chooses what we hold."""
+        for target in [key for key, line in self._lines.items() if not line.idle and not line.users]:
+            del self._lines[target]
 
     async def close(self) -> None:
         idle = [line.idle.popleft() for line in self._lines.values() for _ in tuple(line.idle)]
