@@ -35,8 +35,8 @@ class IngressEndpoint(Resource):
     status = models.CharField(
         _("status"), max_length=14, choices=Status.choices, default=Status.PROVISIONING, db_index=True
     )
-    status_reason = models.CharField(_("reason"), max_length=500, blank=True)
-    # Where UPDATING leads to: ACTIVE or CLOSED.
+    status_reason = models.CharField(_("reason"), max_length=500, blank=True)  # logic.reasons, as text
+    # Where it is led: PROVISIONING until its listener was seen, then ACTIVE or CLOSED.
     wished_status = models.CharField(max_length=14, choices=Status.choices, default=Status.ACTIVE)
     # The first two labels of the name; the zone follows the setting.
     record_label = models.CharField(_("name label"), max_length=32, unique=True, null=True, blank=True)

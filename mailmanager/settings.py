@@ -23,6 +23,10 @@ DATA_DIR = make_data_dir(Path(env.str("MAILMANAGER_DATA_DIR", default=str(BASE_D
 
 HTTP_ADDRESS = env.str("MAILMANAGER_HTTP", default="127.0.0.1:8000")
 ADDRESS_POOL = env.list("MAILMANAGER_ADDRESS_POOL", default=["127.25.0.0/24"])
+# An address that was given back is not given out again before that, for those who still have it in a cache.
+ADDRESS_REST_SECONDS = env.int("MAILMANAGER_ADDRESS_REST_SECONDS", default=3600)
+# How long an endpoint may take until its listener greets; then it is FAILED, and can be tried again.
+PROVISION_TIMEOUT_SECONDS = env.int("MAILMANAGER_PROVISION_TIMEOUT_SECONDS", default=20)
 SMTP_PORT = env.int("MAILMANAGER_SMTP_PORT", default=2525)
 SUBMISSION_PORT = env.int("MAILMANAGER_SUBMISSION_PORT", default=2587)
 DNS_ADDRESS = env.str("MAILMANAGER_DNS", default="127.0.0.1:5300")
