@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect, retarget
@@ -16,7 +17,7 @@ from access.services import actor_of, require
 from core.errors import Conflict, Forbidden, Invalid, NotFound, QuotaExceeded, ServiceError
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 STATUSES: dict[type[ServiceError], HTTPStatus] = {
     Invalid: HTTPStatus.BAD_REQUEST,
@@ -33,12 +34,12 @@ def page(permission: Permission = Permission.READ) -> Callable[[View[P]], View[P
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
             try:
                 require(actor_of(request), permission)
-                response = view(request, *args, **kwargs)
+                response: HttpResponseBase = view(request, *args, **kwargs)
             except ServiceError as error:
                 response = refusal(request, error)
             patch_vary_headers(response, ["HX-Request"])

@@ -4,5 +4,5 @@ from console import views
 
 app_name = "console"
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("preferences", views.save_preferences, name="preferences"),
+    path("preferences", views.preferences_page, name="preferences"),
 ]

@@ -7,13 +7,26 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
 from console import preferences
 
 
-@require_POST
-def save_preferences(request: HttpRequest) -> HttpResponse:
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences_page(request: HttpRequest) -> HttpResponse:
+    """Language, theme and time zone; anybody's, signed in or not."""
+    if request.method == "POST":
+        return _save(request)
+    context = {
+        "zone_names": preferences.zone_names(),
+        "way_back": _way_back(request),
+        "breadcrumbs": [(_("Settings"), "")],
+    }
+    return render(request, "console/preferences.html", context)
+
+
+def _save(request: HttpRequest) -> HttpResponse:
     """Take language, theme and time zone, as far as given, and go back to where the reader was."""
     response = redirect(_way_back(request))
     language = request.POST.get("language", "")
@@ -43,7 +56,7 @@ def _remember(response: HttpResponse, cookie: str, value: str) -> None:
 
 def _way_back(request: HttpRequest) -> str:
     """`next`, where it lies on this site."""
-    target = request.POST.get("next", "")
+    target = request.POST.get("next") or request.GET.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )

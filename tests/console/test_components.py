@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django import forms
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 from django.template import engines
 from django.test import RequestFactory
 from django_cotton.compiler_regex import CottonCompiler
@@ -22,7 +23,7 @@ def render(source: str, context: Mapping[str, Any] | None = None) -> str:
     template = engines["django"].from_string(CottonCompiler().process(source))
     request = RequestFactory().get("/")
     request.user = AnonymousUser()
-    request.session = {}
+    request.session = SessionStore()
     return str(template.render({"hostile": HOSTILE, "quoted": QUOTED, **(context or {})}, request))
 
 
