@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.django_db(**options), append=False)
         item.add_marker(pytest.mark.database)
         if options.get("transaction") and "redis_server" not in item.fixturenames:
-            item.fixturenames.append("redis_server")
+            item.fixturenames.insert(0, "redis_server")  # before a test moves DATA_DIR
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -130,7 +130,7 @@ def client_tls(ca: trustme.CA) -> ssl.SSLContext:
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Process]:
     """The Redis at settings.REDIS_URL."""
-    with redis_at(Path(settings.DATA_DIR) / "redis.sock") as server:
+    with redis_at(settings.REDIS_SOCKET) as server:
         yield server
 
 
