@@ -32,7 +32,7 @@ NAV = "policies"
 def _crumbs(policy: TrafficPolicy | None = None, *, last: str = "") -> list[tuple[str, str]]:
     crumbs = [(_("Traffic policies"), reverse("policies:list"))]
     if policy:
-        crumbs.append((policy.name, reverse("policies:summary", args=[policy.id])))
+        crumbs.append((policy.name, reverse("policies:detail", args=[policy.id])))
     if last:
         crumbs.append((last, ""))
     name, _url = crumbs[-1]
@@ -80,7 +80,7 @@ def policy_list(request: HttpRequest) -> HttpResponse:
         empty_title=_("No traffic policies"),
         empty_text=_("A traffic policy says which mail an ingress endpoint refuses."),
         empty_action=(_("Create traffic policy"), reverse("policies:create")),
-        row_url=lambda policy: reverse("policies:summary", args=[policy.id]),
+        row_url=lambda policy: reverse("policies:detail", args=[policy.id]),
         actions=[
             (_("Edit"), reverse("policies:edit_chosen")),
             (_("Delete"), reverse("policies:delete_chosen")),
@@ -120,7 +120,7 @@ def _edit(request: HttpRequest, policy: TrafficPolicy | None) -> HttpResponse:
         except (Invalid, Conflict, QuotaExceeded) as error:
             draft.show_error(error)
         else:
-            return redirect(_way_back(request) or reverse("policies:summary", args=[saved.id]))
+            return redirect(_way_back(request) or reverse("policies:detail", args=[saved.id]))
     context = {
         "draft": draft,
         "policy": policy,
@@ -142,7 +142,7 @@ def _save(request: HttpRequest, policy: TrafficPolicy | None, wishes: dict[str, 
 
 
 def _page_of(policy: TrafficPolicy | None) -> str:
-    return reverse("policies:summary", args=[policy.id]) if policy else reverse("policies:list")
+    return reverse("policies:detail", args=[policy.id]) if policy else reverse("policies:list")
 
 
 def _way_back(request: HttpRequest) -> str:
@@ -164,7 +164,7 @@ def check(request: HttpRequest) -> HttpResponse:
 
 @page()
 @require_safe
-def summary(request: HttpRequest, policy_id: str) -> HttpResponse:
+def detail(request: HttpRequest, policy_id: str) -> HttpResponse:
     policy = services.get(policy_id)
     is_tried = "recipient" in request.GET
     tried = TriedForm(request.GET if is_tried else None)
@@ -181,7 +181,7 @@ def summary(request: HttpRequest, policy_id: str) -> HttpResponse:
         "nav": NAV,
         "breadcrumbs": _crumbs(policy),
     }
-    return render(request, "policies/summary.html", context)
+    return render(request, "policies/detail.html", context)
 
 
 def _decision(policy: TrafficPolicy, tried: TriedForm) -> words.ToldDecision:
@@ -203,7 +203,7 @@ def restore(request: HttpRequest, policy_id: str) -> HttpResponse:
         raise NotFound(_("Choose a version to restore."))
     policy = services.restore_version(actor_of(request), policy_id, int(number))
     messages.success(request, _("Version %(number)s was restored.") % {"number": number})
-    return redirect("policies:summary", policy.id)
+    return redirect("policies:detail", policy.id)
 
 
 @page(Permission.WRITE)
@@ -215,12 +215,12 @@ def delete(request: HttpRequest, policy_id: str) -> HttpResponse:
         kind=_("traffic policy"),
         delete=lambda: services.delete(actor_of(request), policy.id),
         list_url=reverse("policies:list"),
-        cancel_url=reverse("policies:summary", args=[policy.id]),
+        cancel_url=reverse("policies:detail", args=[policy.id]),
         consequences=[_("Its versions and tags go with it.")],
         users=[(name, "") for name in services.user_names(policy)],
         breadcrumbs=[
             (_("Traffic policies"), reverse("policies:list")),
-            (policy.name, reverse("policies:summary", args=[policy.id])),
+            (policy.name, reverse("policies:detail", args=[policy.id])),
         ],
         nav=NAV,
     )

@@ -5,7 +5,6 @@ import shlex
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -113,7 +112,7 @@ def cli_command(policy: TrafficPolicy) -> str:
     return " \\\n  ".join(parts)
 
 
-def size_limit(policy: TrafficPolicy) -> str | Promise:
+def size_limit(policy: TrafficPolicy) -> str:
     """ "" where there is none."""
     size_bytes = policy.max_message_size_bytes
     return "" if size_bytes is None else format_size(size_bytes)

@@ -90,7 +90,7 @@ def typed_again(response):
 
 
 def test_everybody_signed_in_reads_and_only_some_may_write(owner, operator, colleague, stranger, stored):
-    reading = [url("list"), url("summary", stored.id)]
+    reading = [url("list"), url("detail", stored.id)]
     writing = [url("create"), url("edit", stored.id), url("delete", stored.id)]
     for address in reading + writing:
         assert owner.get(address).status_code == 200
@@ -105,11 +105,11 @@ def test_everybody_signed_in_reads_and_only_some_may_write(owner, operator, coll
 
 def test_who_may_only_read_sees_no_buttons_that_write(colleague, stored):
     assert url("create") not in page(colleague, url("list"))
-    assert url("edit", stored.id) not in page(colleague, url("summary", stored.id))
+    assert url("edit", stored.id) not in page(colleague, url("detail", stored.id))
 
 
 def test_unknown_policy_is_a_page_that_says_so(owner):
-    for name in ("summary", "edit", "delete"):
+    for name in ("detail", "edit", "delete"):
         response = owner.get(url(name, "tp-none"))
         assert response.status_code == 404
         assert "tp-none" in response.content.decode()
@@ -165,7 +165,7 @@ def test_chosen_row_leads_to_its_page(owner, stored):
 def test_policy_is_made_by_the_form(owner):
     response = owner.post(url("create"), CREATE)
     made = TrafficPolicy.objects.get()
-    assert response.url == url("summary", made.id)
+    assert response.url == url("detail", made.id)
     assert made.document == DOCUMENT
     assert tags_of(made.arn) == {"team": "mail"}
 
@@ -181,7 +181,7 @@ def test_who_was_sent_here_for_a_policy_goes_back(owner):
 def test_nobody_is_sent_to_another_site(owner, target):
     assert owner.get(url("create"), {"next": target}).context["cancel_url"] == url("list")
     response = owner.post(url("create") + f"?next={target}", CREATE)
-    assert response.url == url("summary", TrafficPolicy.objects.get().id)
+    assert response.url == url("detail", TrafficPolicy.objects.get().id)
 
 
 def test_what_is_wrong_stands_beside_its_field_and_everything_typed_stays(owner, stored):
@@ -402,7 +402,7 @@ def test_service_refusals_of_json_stand_beside_the_editor(owner, stored):
 def test_edit_shows_what_is_stored_and_saving_it_changes_nothing(owner, stored):
     for mode in ("form", "json"):
         sent = typed_again(owner.get(url("edit", stored.id), {"as": mode}))
-        assert owner.post(url("edit", stored.id), sent).url == url("summary", stored.id)
+        assert owner.post(url("edit", stored.id), sent).url == url("detail", stored.id)
     stored.refresh_from_db()
     assert stored.document == DOCUMENT
     assert DocumentVersion.objects.count() == 1
@@ -420,7 +420,7 @@ def test_edit_saves_what_was_changed(owner, stored):
 
 def test_version_is_restored(owner, actor, stored):
     services.update(actor, stored.id, statements=[])
-    assert url("restore", stored.id) in page(owner, url("summary", stored.id))
+    assert url("restore", stored.id) in page(owner, url("detail", stored.id))
     owner.post(url("restore", stored.id), {"number": "1"})
     stored.refresh_from_db()
     assert stored.document == DOCUMENT
@@ -430,7 +430,7 @@ def test_version_is_restored(owner, actor, stored):
 
 
 def test_newest_version_is_not_offered_to_be_restored(owner, stored):
-    assert url("restore", stored.id) not in page(owner, url("summary", stored.id))
+    assert url("restore", stored.id) not in page(owner, url("detail", stored.id))
 
 
 def test_delete_asks_for_the_name(owner, stored):
@@ -456,7 +456,7 @@ def test_policy_in_use_is_not_deleted_and_its_users_are_named(owner, actor, stor
 
 
 def test_summary_tells_the_policy_in_words_as_json_and_as_command(owner, stored):
-    html = page(owner, url("summary", stored.id))
+    html = page(owner, url("detail", stored.id))
     for text in (stored.id, stored.arn, "Sender IP range (IPv4)", "is at least", "TLS 1.3", "25 MB"):
         assert text in html
     assert "aws mailmanager create-traffic-policy" in html
@@ -476,7 +476,7 @@ def test_summary_tells_the_policy_in_words_as_json_and_as_command(owner, stored)
     ],
 )
 def test_trial_says_what_is_decided_and_why(colleague, stored, asked, verdict, reason):
-    response = colleague.get(url("summary", stored.id), asked)
+    response = colleague.get(url("detail", stored.id), asked)
     decision = response.context["decision"]
     assert str(decision.look.label) == verdict
     assert reason in decision.reason
@@ -494,7 +494,7 @@ def test_trial_says_what_is_decided_and_why(colleague, stored, asked, verdict, r
     ],
 )
 def test_trial_of_nonsense_is_told(owner, stored, asked):
-    response = owner.get(url("summary", stored.id), asked)
+    response = owner.get(url("detail", stored.id), asked)
     assert response.status_code == 200
     assert response.context["decision"] is None
     assert "<script>alert(1)" not in response.content.decode()
@@ -511,7 +511,7 @@ def test_markup_in_values_and_tags_is_text(owner):
     )
     made = TrafficPolicy.objects.get()
     assert made.statements[0]["Conditions"][0]["StringExpression"]["Values"] == [evil]
-    for address in (url("summary", made.id), url("edit", made.id), url("edit", made.id) + "?as=json"):
+    for address in (url("detail", made.id), url("edit", made.id), url("edit", made.id) + "?as=json"):
         assert "<script>alert(1)" not in owner.get(address).content.decode()
 
 
@@ -520,7 +520,7 @@ def test_ten_thousand_values_are_stored_shown_and_edited(owner):
     owner.post(url("create"), CREATE | {"statements-0-conditions-0-values": "\r\n".join(values)})
     made = TrafficPolicy.objects.get()
     assert made.statements[0]["Conditions"][0]["StringExpression"]["Values"] == values
-    assert "or 9980 more" in page(owner, url("summary", made.id))
+    assert "or 9980 more" in page(owner, url("detail", made.id))
     assert "someone9999@example.com" in page(owner, url("edit", made.id))
 
 
