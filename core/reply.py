@@ -75,6 +75,7 @@ SHUTTING_DOWN = Reply(421, "4.3.2", "Service shutting down, try again later")
 ENDPOINT_NOT_READY = Reply(451, "4.3.2", "This endpoint is not ready yet, try again later")
 TOO_SLOW = Reply(421, "4.4.2", "Data is coming too slowly, closing connection")
 IDLE_TIMEOUT = Reply(421, "4.4.2", "Idle for too long, closing connection")
+SERVER_BUSY = Reply(421, "4.3.2", "Too many connections, try again later")
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections from your address, try again later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors, closing connection")
 

@@ -66,6 +66,27 @@ OUTBOUND_PORT = env.int("MAILMANAGER_OUTBOUND_PORT", default=25)
 SMARTHOST = env.str("MAILMANAGER_SMARTHOST", default="")  # host[:port]; "": straight to the MX
 OUTBOUND_CA_FILE = env.str("MAILMANAGER_OUTBOUND_CA_FILE", default="")  # trusted beside the system's
 
+# The ingress: limits of one process, 0 is none (docs/smtp.md).
+INGRESS_BUDGET_BYTES = env.int("MAILMANAGER_INGRESS_BUDGET_BYTES", default=512 * 1024 * 1024)
+INGRESS_MAX_CONNECTIONS = env.int("MAILMANAGER_INGRESS_MAX_CONNECTIONS", default=20_000)
+INGRESS_MAX_CONNECTIONS_PER_ENDPOINT = env.int("MAILMANAGER_INGRESS_MAX_CONNECTIONS_PER_ENDPOINT", default=0)
+INGRESS_MAX_CONNECTIONS_PER_ADDRESS = env.int("MAILMANAGER_INGRESS_MAX_CONNECTIONS_PER_ADDRESS", default=100)
+INGRESS_MAX_NEW_CONNECTIONS_PER_MINUTE = env.int(
+    "MAILMANAGER_INGRESS_MAX_NEW_CONNECTIONS_PER_MINUTE", default=600
+)
+INGRESS_MAX_ERRORS = env.int("MAILMANAGER_INGRESS_MAX_ERRORS", default=20)
+INGRESS_MAX_REFUSALS = env.int("MAILMANAGER_INGRESS_MAX_REFUSALS", default=1000)
+INGRESS_MAX_IDLE_COMMANDS = env.int("MAILMANAGER_INGRESS_MAX_IDLE_COMMANDS", default=1000)
+INGRESS_MAX_AUTH_FAILURES = env.int("MAILMANAGER_INGRESS_MAX_AUTH_FAILURES", default=10)
+INGRESS_UNLIMITED_NETWORKS = env.list(
+    "MAILMANAGER_INGRESS_UNLIMITED_NETWORKS", default=["127.0.0.0/8", "::1/128"]
+)
+INGRESS_PROXY_NETWORKS = env.list("MAILMANAGER_INGRESS_PROXY_NETWORKS", default=[])
+INGRESS_IDLE_TIMEOUT_SECONDS = env.int("MAILMANAGER_INGRESS_IDLE_TIMEOUT_SECONDS", default=300)
+INGRESS_MIN_BYTES_PER_SECOND = env.int("MAILMANAGER_INGRESS_MIN_BYTES_PER_SECOND", default=100)
+INGRESS_HANDSHAKE_TIMEOUT_SECONDS = env.int("MAILMANAGER_INGRESS_HANDSHAKE_TIMEOUT_SECONDS", default=30)
+INGRESS_SHUTDOWN_SECONDS = env.int("MAILMANAGER_INGRESS_SHUTDOWN_SECONDS", default=20)
+
 # --- Django ---------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DEBUG", default=False)
@@ -172,13 +193,6 @@ if SPOOL_ALIAS == "spool":
     DATABASES["spool"] = _database("SPOOL_URL", "spool.sqlite3", "FULL")
 # Below this much free space on the spool's disk mail is answered 452, so that what is there can go out.
 SPOOL_LEAST_FREE_BYTES = env.int("MAILMANAGER_SPOOL_LEAST_FREE_BYTES", default=100 * 1024 * 1024)
-# A worker's claim on a message, renewed while it works: so long after its death another takes over.
-LEASE_SECONDS = env.float("MAILMANAGER_LEASE_SECONDS", default=120.0)
-# Retries (mailflow.logic.retry.RetrySchedule).
-RETRY_FIRST_SECONDS = env.float("MAILMANAGER_RETRY_FIRST_SECONDS", default=300.0)
-RETRY_LONGEST_SECONDS = env.float("MAILMANAGER_RETRY_LONGEST_SECONDS", default=4 * 3600.0)
-RETRY_FOR_SECONDS = env.float("MAILMANAGER_RETRY_FOR_SECONDS", default=5 * 24 * 3600.0)
-TRACE_RETENTION_DAYS = env.int("MAILMANAGER_TRACE_RETENTION_DAYS", default=90)
 DATABASE_ROUTERS = ["mailflow.routers.SpoolRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -205,7 +219,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
     "sweep-secrets": {"task": "secrets_store.tasks.sweep", "schedule": 60.0},
     "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},

@@ -4,11 +4,11 @@
 
 Commands are worked off until something must be waited for; then input is kept until the answer:
 
-| waits for        | event           | goes on with       |
-|------------------|-----------------|--------------------|
-| a durable copy   | MessageReceived | answer()           |
-| a password check | AuthRequested   | authenticated()    |
-| a TLS handshake  | TlsRequested    | tls_established()  |
+| waits for        | event           | goes on with                     |
+|------------------|-----------------|----------------------------------|
+| a durable copy   | MessageReceived | answer()                         |
+| a password check | AuthRequested   | authenticated()                  |
+| a TLS handshake  | TlsRequested    | tls_established(), tls_refused() |
 
 Rules: whatever arrives, nothing here raises, and what is kept is bounded by the limits of `Terms`.
 How the same bytes are cut into chunks changes neither replies nor events.
@@ -43,10 +43,10 @@ class Conversation(Stream):
         "_is_last_chunk",
         "_is_tls_missing",
         "_new_envelope",
-        "_peer",
         "_refusals",
         "_transfer",
         "envelope",
+        "peer",
         "session",
         "terms",
         "tls_version",
@@ -67,7 +67,7 @@ class Conversation(Stream):
         self.tls_version: TlsVersion | None = None
         self._new_envelope = new_envelope
         self._budget = budget
-        self._peer = peer
+        self.peer = peer
         self._exchange: AuthExchange | None = None
         self._transfer: Transfer | None = None
         self._is_last_chunk = False
@@ -116,6 +116,10 @@ class Conversation(Stream):
         self._input, self._at = b"", 0
         self._end_transaction()
         self._read = Conversation._read_command
+        return self._go_on()
+
+    def tls_refused(self) -> Sequence[Event]:
+        self._output.append(reply.TLS_UNAVAILABLE.wire)
         return self._go_on()
 
     def adopt(self, terms: Terms) -> None:
@@ -288,7 +292,6 @@ class Conversation(Stream):
         elif not self.session.extended_smtp:
             self._fail(reply.NEED_HELO)
         else:
-            self._output.append(reply.READY_FOR_TLS.wire)
             self._events.append(TlsRequested())
             self._is_waiting = True
 
@@ -361,7 +364,7 @@ class Conversation(Stream):
         )
         if isinstance(mailbox, Reply):
             return self._fail(mailbox)
-        decision = terms.endpoint.policy.decide(mailbox, self._peer, self.tls_version)
+        decision = terms.endpoint.policy.decide(mailbox, self.peer, self.tls_version)
         if decision.verdict is Verdict.DENY:
             return self._refuse_recipient(reply.ACCESS_DENIED, mailbox)
         if mailbox not in envelope.rcpt_tos:

@@ -8,7 +8,7 @@ from ingress.logic.content import Content
 
 @dataclass(frozen=True, slots=True)
 class TlsRequested:
-    """The 220 is in the output: send it, shake hands, then call `tls_established`."""
+    """Send READY_FOR_TLS and shake hands, then call `tls_established`; or `tls_refused` instead."""
 
 
 @dataclass(frozen=True, slots=True)

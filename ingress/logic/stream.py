@@ -19,9 +19,9 @@ NOTHING: tuple[Event, ...] = ()
 class Stream:
     """Input, output and events of one connection; `Conversation` gives them meaning.
 
-    `is_closed`: send the output that is left, then hang up. `_read`: what reads the input next, an
-    unbound method (a bound one would be a cycle, and each session garbage to be collected); it
-    returns False where it needs more input.
+    `is_closed`: send the output that is left, then hang up; `farewell` is its last reply.
+    `_read`: what reads the input next; it returns False where it needs more. An unbound method, for
+    a bound one would be a cycle, and each session garbage to be collected.
     """
 
     __slots__ = (
@@ -34,11 +34,13 @@ class Stream:
         "_output",
         "_read",
         "_skipped_bytes",
+        "farewell",
         "is_closed",
     )
 
     def __init__(self, first_reader: Callable[[Any], bool], max_errors: int) -> None:
         self.is_closed = False
+        self.farewell: Reply | None = None
         self._max_errors = max_errors
         self._input = b""
         self._at = 0  # what lies before it in the input is done with
@@ -77,6 +79,7 @@ class Stream:
         """At once, whatever is under way."""
         if farewell is not None and not self.is_closed:
             self._output.append(farewell.wire)
+            self.farewell = farewell
         self.is_closed = True
         self._input, self._at = b"", 0
 

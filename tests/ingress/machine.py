@@ -124,6 +124,7 @@ class Driver:
                 self._handle(self.conversation.authenticated(outcome))
             elif isinstance(event, TlsRequested):
                 self.handshakes += 1
+                self.heard += reply.READY_FOR_TLS.wire
                 self._handle(self.conversation.tls_established(self.tls_version))
             else:
                 self.refusals.append(event)

@@ -1,0 +1,165 @@
+"""From the end of the data to a durable message, and the record of what was refused instead."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Protocol
+
+import structlog
+
+from core import reply
+from core.envelope import Envelope
+from core.errors import MailError
+from core.identifiers import new_message_id
+from core.reply import Reply
+from ingress.journal import Journal
+from ingress.logic.content import Content
+from ingress.logic.conversation import Conversation
+from ingress.logic.events import Refused
+from ingress.logic.received import received_field
+from mailflow.refusals import Refusal
+
+log = structlog.get_logger()
+
+# The trace keeps what every statement said; of longer policies only the one that decided.
+_MAX_EXPLAINED_STATEMENTS = 100
+
+
+class SpoolLike(Protocol):
+    """mailflow.spool.Spool: returns when the message is on disk, MailError where it is not."""
+
+    async def store(self, envelope: Envelope, content: bytes) -> None: ...
+
+
+class RefusalsLike(Protocol):
+    """mailflow.refusals.RefusalRecorder: never blocks, never fails."""
+
+    def record(self, refusal: Refusal) -> None: ...
+
+
+class Connection(Protocol):
+    """What is told of a session to spool, trace and log."""
+
+    @property
+    def session_id(self) -> str: ...
+
+    peer_address: str
+    endpoint_address: str
+    tls_cipher: str
+    conversation: Conversation
+
+
+class Acceptance:
+    """Shared by all sessions of a process."""
+
+    def __init__(self, spool: SpoolLike, refusals: RefusalsLike, journal: Journal) -> None:
+        self._spool = spool
+        self._refusals = refusals
+        self._journal = journal
+        self._date = ""
+        self._date_second = 0
+
+    async def accept(self, connection: Connection, content: Content) -> Reply:
+        """Stores the message of the connection's transaction; the reply that its client hears."""
+        conversation = connection.conversation
+        now = datetime.now(UTC)
+        envelope = _envelope(connection, conversation, now, len(content))
+        field = received_field(envelope, conversation.terms.endpoint.host_name, self._date_of(now))
+        try:
+            await self._spool.store(envelope, b"".join((field, content)))
+        except MailError as error:
+            log.warning(
+                "message_not_accepted",
+                session_id=connection.session_id,
+                endpoint=envelope.endpoint_id,
+                code=error.reply.code,
+                reason=str(error),
+            )
+            return error.reply
+        except Exception:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
+            return local_error(connection)
+        self._journal.accepted(envelope)
+        return reply.accepted(envelope.message_id)
+
+    def refuse(self, connection: Connection, event: Refused) -> None:
+        """Into log and trace."""
+        conversation = connection.conversation
+        endpoint = conversation.terms.endpoint
+        now = datetime.now(UTC)
+        log.info(
+            "mail_refused",
+            session_id=connection.session_id,
+            endpoint=endpoint.id,
+            peer=connection.peer_address,
+            reverse_path=event.reverse_path,
+            recipients=list(event.forward_paths),
+            code=event.reply.code,
+            enhanced_code=event.reply.enhanced_code,
+        )
+        for mailbox in event.forward_paths or ("",):
+            self._refusals.record(
+                Refusal(
+                    endpoint_id=endpoint.id,
+                    endpoint_name=endpoint.name,
+                    session_id=connection.session_id,
+                    at=now,
+                    peer_address=connection.peer_address,
+                    helo=conversation.session.host_name or "",
+                    tls_version=conversation.tls_version or "",
+                    reverse_path=event.reverse_path,
+                    recipient=mailbox,
+                    reply=event.reply,
+                    explanation=_explanation(conversation, event.reply, mailbox),
+                )
+            )
+
+    def _date_of(self, now: datetime) -> str:
+        second = int(now.timestamp())
+        if second != self._date_second:
+            self._date, self._date_second = format_datetime(now), second
+        return self._date
+
+
+def _envelope(connection: Connection, conversation: Conversation, now: datetime, size_bytes: int) -> Envelope:
+    transaction, session = conversation.envelope, conversation.session
+    endpoint = conversation.terms.endpoint
+    assert transaction is not None, "a message without a transaction"
+    return Envelope(
+        message_id=new_message_id(time.time_ns()),
+        endpoint_id=endpoint.id,
+        rule_set_id=endpoint.rule_set_id,
+        session_id=connection.session_id,
+        received_at=now,
+        peer_address=connection.peer_address,
+        endpoint_address=connection.endpoint_address,
+        helo=session.host_name or "",
+        is_esmtp=session.extended_smtp,
+        reverse_path=transaction.mail_from or "",
+        forward_paths=tuple(transaction.rcpt_tos),
+        size_bytes=size_bytes,
+        tls_version=conversation.tls_version,
+        tls_cipher=connection.tls_cipher,
+        authenticated_as=endpoint.id if session.authenticated else "",
+        is_smtputf8=transaction.smtp_utf8,
+        is_8bitmime="BODY=8BITMIME" in transaction.mail_options,
+    )
+
+
+def _explanation(conversation: Conversation, refusal: Reply, mailbox: str) -> dict[str, object] | None:
+    """Why the policy refused; None where it was not the policy."""
+    if refusal is not reply.ACCESS_DENIED:
+        return None
+    explained = conversation.terms.endpoint.policy.explain(
+        mailbox, conversation.peer, conversation.tls_version
+    ).to_document()
+    if len(explained["Statements"]) > _MAX_EXPLAINED_STATEMENTS:
+        explained["Statements"] = []
+    return explained
+
+
+def local_error(connection: Connection) -> Reply:
+    """Logs the exception being handled under a reference that the reply tells, and nothing else."""
+    reference = secrets.token_hex(6)
+    log.exception("session_failed", reference=reference, session_id=connection.session_id)
+    return reply.local_error(reference)

@@ -1,0 +1,64 @@
+"""The ingress's settings as one value, so that a test can run an ingress beside another."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from django.conf import settings
+
+from core.cidr import NetworkSet
+from ingress.logic.terms import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class IngressConfig:
+    """Limits are for one process; 0 is no limit. `unlimited_networks`: whom limits by address don't concern;
+    `proxy_networks`: who must begin with a PROXY header, which tells the client's address."""
+
+    data_dir: Path
+    smtp_port: int
+    submission_port: int
+    limits: Limits = field(default_factory=Limits)
+    tls_cert: str = ""
+    tls_key: str = ""
+    budget_bytes: int = 512 * 1024 * 1024
+    max_connections: int = 20_000
+    max_connections_per_endpoint: int = 0
+    max_connections_per_address: int = 100
+    max_new_connections_per_minute: int = 600
+    max_auth_failures: int = 10  # of an address in 10 minutes
+    unlimited_networks: NetworkSet = field(default_factory=lambda: NetworkSet(["127.0.0.0/8", "::1/128"]))
+    proxy_networks: NetworkSet = field(default_factory=lambda: NetworkSet([]))
+    idle_timeout_seconds: float = 300  # RFC 5321 §4.5.3.2.7: at least 5 minutes
+    min_bytes_per_second: int = 100
+    handshake_timeout_seconds: float = 30
+    shutdown_seconds: float = 20
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        return cls(
+            data_dir=settings.DATA_DIR,
+            smtp_port=settings.SMTP_PORT,
+            submission_port=settings.SUBMISSION_PORT,
+            limits=Limits(
+                max_message_bytes=settings.MAX_MESSAGE_BYTES,
+                max_recipients=settings.MAX_RECIPIENTS,
+                max_errors=settings.INGRESS_MAX_ERRORS,
+                max_refusals=settings.INGRESS_MAX_REFUSALS,
+                max_idle_commands=settings.INGRESS_MAX_IDLE_COMMANDS,
+            ),
+            tls_cert=settings.TLS_CERT,
+            tls_key=settings.TLS_KEY,
+            budget_bytes=settings.INGRESS_BUDGET_BYTES,
+            max_connections=settings.INGRESS_MAX_CONNECTIONS,
+            max_connections_per_endpoint=settings.INGRESS_MAX_CONNECTIONS_PER_ENDPOINT,
+            max_connections_per_address=settings.INGRESS_MAX_CONNECTIONS_PER_ADDRESS,
+            max_new_connections_per_minute=settings.INGRESS_MAX_NEW_CONNECTIONS_PER_MINUTE,
+            max_auth_failures=settings.INGRESS_MAX_AUTH_FAILURES,
+            unlimited_networks=NetworkSet(settings.INGRESS_UNLIMITED_NETWORKS),
+            proxy_networks=NetworkSet(settings.INGRESS_PROXY_NETWORKS),
+            idle_timeout_seconds=settings.INGRESS_IDLE_TIMEOUT_SECONDS,
+            min_bytes_per_second=settings.INGRESS_MIN_BYTES_PER_SECOND,
+            handshake_timeout_seconds=settings.INGRESS_HANDSHAKE_TIMEOUT_SECONDS,
+            shutdown_seconds=settings.INGRESS_SHUTDOWN_SECONDS,
+        )

@@ -1,0 +1,124 @@
+"""One ingress process: listeners, sessions, and what they share; started, reconfigured, stopped."""
+
+import asyncio
+import contextlib
+import secrets
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import TextIO
+
+import structlog
+
+from core import reply
+from endpoints.logic.snapshot import Snapshot
+from ingress.acceptance import Acceptance, RefusalsLike, SpoolLike
+from ingress.certificates import Certificates
+from ingress.config import IngressConfig
+from ingress.gate import Gate
+from ingress.journal import Journal
+from ingress.listeners import Listeners
+from ingress.logic.budget import ByteBudget
+from ingress.passwords import PasswordChecker
+from ingress.session import SmtpSession
+
+log = structlog.get_logger()
+
+_TICK_SECONDS = 0.5
+# A context is asked for again after such a while, to see a changed certificate.
+_TLS_CONTEXT_SECONDS = 5.0
+
+
+class Engine:
+    """`start`, then `apply` a snapshot as often as one comes, and `stop`, all on the loop it was made on.
+    `spool` and `refusals` are started and closed by the caller."""
+
+    def __init__(
+        self,
+        config: IngressConfig,
+        spool: SpoolLike,
+        refusals: RefusalsLike,
+        *,
+        journal_stream: TextIO | None = None,
+    ) -> None:
+        self.config = config
+        self.loop = asyncio.get_running_loop()
+        self.budget = ByteBudget(config.budget_bytes)
+        self.gate = Gate(config, self.loop.time)
+        self.passwords = PasswordChecker()
+        self.journal = Journal(self.loop, journal_stream)
+        self.acceptance = Acceptance(spool, refusals, self.journal)
+        self.listeners = Listeners(self)
+        self.sessions: set[SmtpSession] = set()
+        self._certificates = Certificates(
+            config.data_dir / "tls", cert_file=config.tls_cert, key_file=config.tls_key
+        )
+        # Certificates want one caller at a time, and files read off the loop.
+        self._certificate_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="certificates")
+        self._tls_contexts: dict[str, tuple[float, ssl.SSLContext]] = {}
+        self._token = secrets.token_hex(8)
+        self._numbers = count(1)
+        self._session_ended = asyncio.Event()
+        self._ticking: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._ticking = self.loop.create_task(self._tick())
+
+    async def apply(self, snapshot: Snapshot) -> None:
+        await self.listeners.apply(snapshot)
+        for session in list(self.sessions):
+            session.follow_terms()
+
+    async def stop(self) -> None:
+        """No new connections; idle ones hear 421 at once, transactions under way are finished, for
+        `shutdown_seconds` at most."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        self.listeners.close()
+        for session in list(self.sessions):
+            session.drain(reply.SHUTTING_DOWN)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.shutdown_seconds):
+                while self.sessions:
+                    self._session_ended.clear()
+                    await self._session_ended.wait()
+        if self.sessions:
+            log.warning("sessions_cut_off", sessions=len(self.sessions))
+            for session in list(self.sessions):
+                session.give_up()
+            await asyncio.sleep(0)
+        self.passwords.close()
+        self._certificate_thread.shutdown(wait=False)
+        self.journal.flush()
+
+    def forget(self, session: SmtpSession) -> None:
+        """Its connection is gone."""
+        self.sessions.discard(session)
+        self._session_ended.set()
+
+    def new_session_id(self) -> str:
+        """Unique over processes and restarts by the token, within one by the number."""
+        return f"{self._token}{next(self._numbers):08x}"
+
+    async def tls_context(self, host_name: str) -> ssl.SSLContext:
+        """OSError where there is no usable certificate."""
+        known = self._tls_contexts.get(host_name)
+        now = self.loop.time()
+        if known is not None and now - known[0] < _TLS_CONTEXT_SECONDS:
+            return known[1]
+        context = await self.loop.run_in_executor(
+            self._certificate_thread, self._certificates.context_for, host_name
+        )
+        self._tls_contexts[host_name] = now, context
+        return context
+
+    async def _tick(self) -> None:
+        """Time-outs of all sessions in one sweep (a timer for each would cost more than the session)."""
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = self.loop.time()
+            for session in list(self.sessions):
+                session.check_time(now)
+            await self.listeners.retry(now)
