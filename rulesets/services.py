@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import Max, ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -68,11 +68,18 @@ def update(
     name: str | Unset = UNSET,
     rules: Rules | Unset = UNSET,
     tags: Mapping[str, str] | Unset = UNSET,
+    based_on: int | None = None,
 ) -> RuleSet:
-    """Problems as with `create`. A new version is kept where the rules are others than before."""
+    """Problems as with `create`. A new version is kept where the rules are others than before.
+    Conflict where `based_on`, the version that the wish was made from, is not the last one any more."""
     require(actor, Permission.WRITE)
     with transaction.atomic():
         rule_set = _locked(rule_set_id)
+        if based_on not in (None, latest := latest_version(rule_set)):
+            raise Conflict(
+                _("Somebody else saved %(name)s meanwhile (version %(number)d). Save again to replace it.")
+                % {"name": rule_set.name, "number": latest}
+            )
         wishes = {"name": name, "rules": UNSET if rules is UNSET else _as_list(rules)}
         changed = [
             field
@@ -127,10 +134,22 @@ def delete(actor: Actor, rule_set_id: str) -> None:
         bump_configuration()
 
 
+def latest_version(rule_set: RuleSet) -> int:
+    """Its number; 0 where none was kept."""
+    versions = DocumentVersion.objects.filter(resource_arn=rule_set.arn)
+    return versions.aggregate(last=Max("number"))["last"] or 0
+
+
 def user_names(rule_set: RuleSet) -> list[str]:
     """Names of the ingress endpoints, and of whatever else names it, in order."""
     endpoints = rule_set.endpoints.values_list("name", flat=True)
     return sorted({*endpoints, *(user.source_name for user in users_of(rule_set.arn))})
+
+
+def former_versions(rule_set: RuleSet) -> list[int]:
+    """Numbers of the kept versions but for the one in force, the newest first."""
+    versions = DocumentVersion.objects.filter(resource_arn=rule_set.arn).order_by("-number")
+    return list(versions.values_list("number", flat=True)[1:])
 
 
 def check(rules: Any) -> list[Problem]:
@@ -139,9 +158,12 @@ def check(rules: Any) -> list[Problem]:
     return problems or _check_relays(rules, Relay.objects.all())[0]
 
 
-def warnings_of(rules: Rules) -> list[Warning]:
-    """Doubts about checked rules, looked up in what there is now."""
-    return warnings_in(rules, is_known)
+def doubts_of(rule_set: RuleSet) -> list[Warning]:
+    """What is allowed and most likely not meant, looked up in what there is now. Rules that are wrong
+    (written past the services) are told of elsewhere."""
+    if check_document(rule_set.rules):
+        return []
+    return warnings_in(rule_set.rules, is_known)
 
 
 def is_known(target: Target, name: str) -> bool:
