@@ -43,6 +43,15 @@ class PersonForm(ConsoleForm):
     role = forms.ChoiceField(label=_("Role"), choices=User.ROLE_CHOICES, widget=RoleSelect)
 
 
+class NewPasswordForm(ConsoleForm):
+    password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        help_text=_("At least 12 characters. Hand it over on a safe way; the person can change it."),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
 class NewPersonForm(PersonForm):
     name = forms.CharField(
         label=_("User name"),

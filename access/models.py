@@ -1,5 +1,7 @@
 """People, and the log of what they did."""
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +19,13 @@ class User(AbstractUser):
     ]
 
     role = models.CharField(_("role"), max_length=16, choices=ROLE_CHOICES, default=PersonRole.VIEWER.value)
+
+    def save(self, *args: Any, **options: Any) -> None:
+        # Django's admin asks these two; they follow the role, however the row is made.
+        self.is_staff = self.is_superuser = self.role == PersonRole.ADMINISTRATOR
+        if options.get("update_fields") is not None:
+            options["update_fields"] = {*options["update_fields"], "is_staff", "is_superuser"}
+        super().save(*args, **options)
 
     @property
     def person_role(self) -> PersonRole:

@@ -66,7 +66,7 @@ def change_role(actor: Actor, person_id: int, role: PersonRole | str) -> User:
         _set_role(person, role)
         if former == PersonRole.ADMINISTRATOR and person.role != PersonRole.ADMINISTRATOR:
             _keep_an_administrator(person, path="role")
-        person.save(update_fields=["role", "is_staff", "is_superuser"])
+        person.save(update_fields=["role"])
         audit(actor, "access.change_role", name=person.username, former=former, role=person.role)
     return person
 
@@ -133,12 +133,10 @@ def _keep_an_administrator(person: User, path: str = "") -> None:
 
 
 def _set_role(person: User, role: PersonRole | str) -> None:
-    """The role, and with it the door to Django's admin, which is for administrators."""
     try:
         person.role = PersonRole(role).value
     except ValueError as error:
         raise Invalid.at("role", _("Choose one of the roles.")) from error
-    person.is_staff = person.is_superuser = person.role == PersonRole.ADMINISTRATOR
 
 
 def _save_password(person: User, password: str) -> None:

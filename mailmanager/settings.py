@@ -256,7 +256,7 @@ CSRF_FAILURE_VIEW = "console.views.csrf_failure"
 AXES_FAILURE_LIMIT = env.int("MAILMANAGER_SIGN_IN_ATTEMPTS", default=5)
 AXES_COOLOFF_TIME = timedelta(minutes=env.int("MAILMANAGER_SIGN_IN_LOCK_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "access.views.locked_out"
+AXES_LOCKOUT_CALLABLE = "access.views.signing_in.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 

@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from access.views.signing_in import admin_sign_in
 from mailmanager import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("search", views.search, name="search"),
     path("healthz", views.health, name="health"),
+    path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("console/", include("console.urls")),
     path("access/", include("access.urls")),

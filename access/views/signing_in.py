@@ -7,6 +7,8 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -26,6 +28,13 @@ class SignIn(views.LoginView):
 
 class SignOut(views.LogoutView):
     next_page = "access:sign_in"
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """Django's admin has no sign-in page of its own: strangers take ours, who is no administrator may not."""
+    if request.user.is_authenticated:
+        raise PermissionDenied
+    return redirect_to_login(request.GET.get("next", "/admin/"))
 
 
 def locked_out(
