@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 
 from access.actor import Actor, PersonRole
@@ -28,6 +29,10 @@ from tests.servers.worker import celery_worker
 from tests.servers.zone import Zone, serve_zone
 
 PASSWORD = "correct horse battery staple"
+
+# People are made in most tests: the same hash, without the 100 MiB that make guessing dear.
+Argon2PasswordHasher.memory_cost = 64
+Argon2PasswordHasher.time_cost = 1
 _COMMITTING = {"transactional_db", "live_server", "worker"}
 
 
