@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -14,7 +15,9 @@ from core.errors import Conflict, Invalid, NotFound, Problem, QuotaExceeded
 from core.host import parse_host
 from core.identifiers import resource_name
 from core.unset import UNSET, Unset
+from relays.conversation import Target, TlsUse
 from relays.models import Relay
+from relays.probe import Probe, probe
 from resources.services import bump_configuration, forget, set_tags, users_of
 
 MAX_SERVER_NAME_CHARACTERS = 100  # RelayServerName of the service model
@@ -100,6 +103,20 @@ def delete(actor: Actor, relay_id: str) -> None:
         forget(arn)
         audit(actor, "relays.delete", arn, name=relay.name)
         bump_configuration()
+
+
+def test_connection(actor: Actor, relay_id: str) -> Probe:
+    """Talk to the relay without sending mail; its faults are told, not raised. PROBE_SECONDS at most."""
+    require(actor, Permission.WRITE)
+    relay = get(relay_id)
+    told = async_to_sync(probe)(target_of(relay))
+    audit(actor, "relays.test_connection", relay.arn, name=relay.name, fault=told.fault)
+    return told
+
+
+def target_of(relay: Relay) -> Target:
+    """Whom to talk to when mail is handed on to the relay."""
+    return Target(relay.server_name, relay.server_port, TlsUse(relay.tls))
 
 
 def _validate(relay: Relay) -> None:

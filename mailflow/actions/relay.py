@@ -6,7 +6,6 @@ from mailflow.actions.configured import MISCONFIGURED, look_up, same_for_all
 from mailflow.actions.contract import Finish, Job, Result
 from mailflow.smtp_client import Transaction, deliver
 from relays import services as relays
-from relays.conversation import Target, TlsUse
 
 # RFC 5321 §6.3: "a large rejection threshold, normally at least 100 Received entries". A relay whose
 # way leads back to one of our endpoints sends a message round until it has so many.
@@ -27,7 +26,7 @@ async def run(job: Job) -> list[Result]:
     # DEVIATION: MailFrom REPLACE would need an address of the relay that takes bounces and gives them
     # back to the sender; until there is one the reverse-path is preserved, for mail must arrive.
     return await deliver(
-        Target(relay.server_name, relay.server_port, TlsUse(relay.tls)),
+        relays.target_of(relay),
         Transaction(
             reverse_path=job.envelope.reverse_path,
             recipients=job.recipients,
