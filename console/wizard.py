@@ -88,7 +88,7 @@ class WizardView(View):
     steps: ClassVar[Sequence[Step]]
     template_name: ClassVar[str] = "console/wizard.html"
     finish_label: ClassVar[Text] = gettext_lazy("Create")
-    cancel_url: ClassVar[str] = "/"
+    cancel_url: ClassVar[Text] = "/"
     # problem path → field, as ConsoleForm.add_service_error takes it
     problem_fields: ClassVar[Mapping[str, str]] = {}
 
@@ -125,7 +125,7 @@ class WizardView(View):
         step = self._step(request.POST.get("_step", ""))
         if request.POST.get("_do") == "cancel":
             self._forget()
-            return redirect(self.cancel_url)
+            return redirect(str(self.cancel_url))
         if step:
             self._keep(step.key, request.POST)
         if target := request.POST.get("_go"):

@@ -18,6 +18,7 @@ urlpatterns = [
     path("ingress-endpoints/", include("endpoints.urls")),
     path("traffic-policies/", include("policies.urls")),
     path("rule-sets/", include("rulesets.urls")),
+    path("", include("secrets_store.urls")),
     path("smtp-relays/", include("relays.urls")),
     path("destinations/", include("destinations.urls")),
     path("message-trace/", include("mailflow.urls")),

@@ -10,51 +10,34 @@ from datetime import datetime
 from enum import StrEnum
 
 from access.logic.policy_document import PolicyDocument
-from access.logic.policy_evaluation import Decision, Mismatch, Principal, Reason, Request, evaluate
+from access.logic.policy_evaluation import Decision, Principal, Reason, Request, evaluate
 from access.logic.policy_text import make_context
 from secrets_store.logic.uses import NEEDS, SERVICE_PRINCIPAL, Need, Use, via_service
 
 
-class Point(StrEnum):
-    """What is checked, in the order in which a person would mend it."""
+class Flaw(StrEnum):
+    """What can be wrong, in the order in which a person would mend it (texts: secrets_store.findings)."""
 
-    EXISTS = "EXISTS"
-    NOT_BEING_DELETED = "NOT_BEING_DELETED"
-    HAS_VALUE = "HAS_VALUE"
+    NO_SECRET = "NO_SECRET"
+    BEING_DELETED = "BEING_DELETED"
+    NO_VALUE = "NO_VALUE"
     VALUE_KEYS = "VALUE_KEYS"
-    KEY_CUSTOMER_MANAGED = "KEY_CUSTOMER_MANAGED"
-    KEY_ENABLED = "KEY_ENABLED"
-    SECRET_POLICY = "SECRET_POLICY"
-    KEY_POLICY = "KEY_POLICY"
-
-
-class Place(StrEnum):
-    """Where it is mended: a page of the secret or of its key."""
-
-    SECRETS = "SECRETS"
-    SECRET = "SECRET"
-    SECRET_VALUE = "SECRET_VALUE"
-    SECRET_KEY = "SECRET_KEY"
-    SECRET_POLICY = "SECRET_POLICY"
-    KEY = "KEY"
-    KEY_POLICY = "KEY_POLICY"
+    DEFAULT_KEY = "DEFAULT_KEY"
+    KEY_DISABLED = "KEY_DISABLED"
+    SECRET_POLICY_DENIES = "SECRET_POLICY_DENIES"
+    SECRET_POLICY_CONDITION = "SECRET_POLICY_CONDITION"
+    SECRET_POLICY_SILENT = "SECRET_POLICY_SILENT"
+    KEY_POLICY_DENIES = "KEY_POLICY_DENIES"
+    KEY_POLICY_CONDITION = "KEY_POLICY_CONDITION"
+    KEY_POLICY_SILENT = "KEY_POLICY_SILENT"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A failing point. `remedy` says what to do; both are English sentences, translated at the page.
+    """`parameters`: what the text names (keys found and wanted, action, statement, condition)."""
 
-    `parameters` fill `%(name)s` in the texts.
-    """
-
-    point: Point
-    message: str
-    remedy: str
-    place: Place
+    flaw: Flaw
     parameters: dict[str, str]
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.remedy}" % self.parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,128 +66,57 @@ class Reader:
 
 
 def check(reader: Reader, facts: SecretFacts | None) -> tuple[Finding, ...]:
-    """Every point that fails; () when the reader can log people in (or itself) with the secret."""
+    """Everything that is wrong; () when the reader can log people in (or itself) with the secret."""
     if facts is None:
-        return (
-            Finding(
-                Point.EXISTS,
-                "The secret does not exist any more.",
-                "Choose another secret, or store a new one.",
-                Place.SECRETS,
-                {},
-            ),
-        )
+        return (Finding(Flaw.NO_SECRET, {}),)
     return tuple(_findings(reader, NEEDS[reader.use], facts))
 
 
 def _findings(reader: Reader, need: Need, facts: SecretFacts) -> Iterator[Finding]:
     if facts.deletion_at:
-        yield Finding(
-            Point.NOT_BEING_DELETED,
-            "The secret is scheduled for deletion.",
-            "Cancel its deletion, or choose another secret.",
-            Place.SECRET,
-            {},
-        )
-    yield from _value_findings(need, facts)
-    yield from _key_findings(facts)
-    for action in need.secret_actions:
-        decision = (
-            evaluate(facts.policy, _request(reader, action, facts.arn, {}))
-            if facts.policy
-            else Decision(False, Reason.NO_ALLOW)
-        )
-        if not decision.is_allowed:
-            yield _policy_finding(Point.SECRET_POLICY, Place.SECRET_POLICY, action, decision)
-            break
-    via = {"kms:ViaService": via_service(reader.region), "kms:EncryptionContext:SecretARN": facts.arn}
-    for action in need.key_actions:
-        decision = evaluate(facts.key_policy, _request(reader, action, facts.key_arn, via))
-        if not decision.is_allowed:
-            yield _policy_finding(Point.KEY_POLICY, Place.KEY_POLICY, action, decision)
-            break
-
-
-def _value_findings(need: Need, facts: SecretFacts) -> Iterator[Finding]:
+        yield Finding(Flaw.BEING_DELETED, {})
     wanted = ", ".join(need.value_keys)
     if facts.value_keys is None:
-        yield Finding(
-            Point.HAS_VALUE,
-            "The secret has no current value.",
-            "Store a value with the key %(wanted)s.",
-            Place.SECRET_VALUE,
-            {"wanted": wanted},
-        )
+        yield Finding(Flaw.NO_VALUE, {"wanted": wanted})
     elif not facts.is_text or set(facts.value_keys) != set(need.value_keys):
-        yield Finding(
-            Point.VALUE_KEYS,
-            "The secret's keys are %(found)s; they must be exactly %(wanted)s, or authentication would fail.",
-            "Edit the value of the secret.",
-            Place.SECRET_VALUE,
-            {"found": ", ".join(facts.value_keys) or "-", "wanted": wanted},
-        )
-
-
-def _key_findings(facts: SecretFacts) -> Iterator[Finding]:
+        found = ", ".join(facts.value_keys) or "-"
+        yield Finding(Flaw.VALUE_KEYS, {"found": found, "wanted": wanted})
     if not facts.is_key_customer_managed:
-        yield Finding(
-            Point.KEY_CUSTOMER_MANAGED,
-            "The secret is encrypted by the default key, whose policy can't let endpoints or relays in.",
-            "Create a customer managed key and choose it as the secret's encryption key.",
-            Place.SECRET_KEY,
-            {},
-        )
+        yield Finding(Flaw.DEFAULT_KEY, {})
     if not facts.is_key_enabled:
-        yield Finding(
-            Point.KEY_ENABLED,
-            "The secret's encryption key is disabled or scheduled for deletion.",
-            "Enable the key, or choose another one for the secret.",
-            Place.KEY,
-            {},
-        )
+        yield Finding(Flaw.KEY_DISABLED, {})
+    reads = [_request(reader, action, facts.arn, {}) for action in need.secret_actions]
+    yield from _policy_findings(facts.policy, reads, _SECRET_POLICY)
+    via = {"kms:ViaService": via_service(reader.region), "kms:EncryptionContext:SecretARN": facts.arn}
+    decryptions = [_request(reader, action, facts.key_arn, via) for action in need.key_actions]
+    yield from _policy_findings(facts.key_policy, decryptions, _KEY_POLICY)
 
 
-_POLICY_OWNERS = {
-    Point.SECRET_POLICY: "The secret's resource permissions",
-    Point.KEY_POLICY: "The policy of the secret's encryption key",
-}
+_SECRET_POLICY = (Flaw.SECRET_POLICY_DENIES, Flaw.SECRET_POLICY_CONDITION, Flaw.SECRET_POLICY_SILENT)
+_KEY_POLICY = (Flaw.KEY_POLICY_DENIES, Flaw.KEY_POLICY_CONDITION, Flaw.KEY_POLICY_SILENT)
 
 
-def _policy_finding(point: Point, place: Place, action: str, decision: Decision) -> Finding:
-    owner = _POLICY_OWNERS[point]
-    if decision.reason is Reason.EXPLICIT_DENY:
-        return Finding(
-            point,
-            f"{owner} deny %(action)s by statement %(statement)s.",
-            "Remove or narrow that statement.",
-            place,
-            {"action": action, "statement": decision.sid or f"#{(decision.statement or 0) + 1}"},
-        )
-    near = next(
-        (miss for miss in decision.near_misses if miss.mismatch is Mismatch.CONDITION and miss.condition),
-        None,
-    )
-    if near and near.condition:
-        return Finding(
-            point,
-            f"{owner} allow %(action)s only where %(operator)s %(key)s is %(values)s,"
-            " which does not hold here.",
-            "Correct the account, region or ARN in that condition.",
-            place,
-            {
-                "action": action,
-                "operator": near.condition.operator_name,
-                "key": near.condition.key,
-                "values": ", ".join(near.condition.patterns),
-            },
-        )
-    return Finding(
-        point,
-        f"{owner} do not allow {SERVICE_PRINCIPAL} %(action)s.",
-        "Insert the statement that is offered in its editor.",
-        place,
-        {"action": action},
-    )
+def _policy_findings(
+    policy: PolicyDocument | None, requests: list[Request], flaws: tuple[Flaw, Flaw, Flaw]
+) -> Iterator[Finding]:
+    """The first request that the policy does not allow, and why."""
+    denies, condition, silent = flaws
+    for request in requests:
+        action = request.action
+        decision = evaluate(policy, request) if policy else Decision(False, Reason.NO_ALLOW)
+        if decision.is_allowed:
+            continue
+        near = next((miss.condition for miss in decision.near_misses if miss.condition), None)
+        if decision.reason is Reason.EXPLICIT_DENY:
+            name = decision.sid or f"#{(decision.statement or 0) + 1}"
+            yield Finding(denies, {"action": action, "statement": name})
+        elif near:
+            values = ", ".join(near.patterns)
+            parameters = {"operator": near.operator_name, "key": near.key, "values": values}
+            yield Finding(condition, {"action": action, **parameters})
+        else:
+            yield Finding(silent, {"action": action, "principal": SERVICE_PRINCIPAL})
+        return
 
 
 def _request(reader: Reader, action: str, resource: str, more: dict[str, str]) -> Request:

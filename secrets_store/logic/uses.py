@@ -22,6 +22,7 @@ class Need:
     """`value_keys`: exactly these keys; a use of keys alone has none. `sid`: of its statements."""
 
     arn_type: str
+    id_prefix: str
     sid: str
     value_keys: tuple[str, ...]
     secret_actions: tuple[str, ...]
@@ -31,6 +32,7 @@ class Need:
 NEEDS: dict[Use, Need] = {
     Use.ENDPOINT: Need(
         "mailmanager-ingress-point",
+        "inp",
         "AllowIngressEndpoints",
         ("password",),
         ("secretsmanager:GetSecretValue",),
@@ -38,6 +40,7 @@ NEEDS: dict[Use, Need] = {
     ),
     Use.RELAY: Need(
         "mailmanager-smtp-relay",
+        "r",
         "AllowSmtpRelays",
         ("username", "password"),
         ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"),
@@ -45,6 +48,7 @@ NEEDS: dict[Use, Need] = {
     ),
     Use.ARCHIVE: Need(
         "mailmanager-archive",
+        "a",
         "AllowArchives",
         (),
         (),

@@ -8,8 +8,10 @@ from django.db.models import Prefetch
 
 from access.logic.policy_document import PolicyDocument, PolicyKind, parse
 from core.errors import Conflict
+from core.identifiers import Arn
+from secrets_store.findings import sentence
 from secrets_store.logic.readiness import Finding, Reader, SecretFacts, check
-from secrets_store.logic.uses import Use
+from secrets_store.logic.uses import NEEDS, Use
 from secrets_store.models import EncryptionKey, Secret, SecretVersion, VersionStage
 from secrets_store.services import secrets, values
 
@@ -28,6 +30,13 @@ def findings_of(use: Use, readers: dict[str, str]) -> dict[str, tuple[Finding, .
         reader: check(Reader(use, reader, settings.REGION, settings.ACCOUNT_ID), facts.get(secret))
         for reader, secret in readers.items()
     }
+
+
+def example_reader(use: Use) -> str:
+    """The ARN of a reader that is not there yet: what a policy for all of its kind lets in."""
+    need = NEEDS[use]
+    resource = f"{need.arn_type}/{need.id_prefix}-{'0' * 24}"
+    return str(Arn("ses", settings.REGION, settings.ACCOUNT_ID, resource))
 
 
 def password_hashes_of(secret_arns: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -49,7 +58,7 @@ def read_as_service(use: Use, reader_arn: str, secret_arn: str) -> bytes:
     """The current value, for a relay that logs in with it. Conflict says what keeps it from that."""
     findings = findings_for(use, reader_arn, secret_arn)
     if findings:
-        raise Conflict(str(findings[0]))
+        raise Conflict(sentence(findings[0]))
     return values.open_version(values.find_version(secrets.get(secret_arn)))
 
 

@@ -4,65 +4,66 @@ import json
 
 import pytest
 
+from secrets_store.findings import sentence
 from secrets_store.logic import uses
-from secrets_store.logic.readiness import Point
+from secrets_store.logic.readiness import Flaw
 from secrets_store.logic.uses import Use
 from secrets_store.services import keys, readers, secrets
 from tests.secrets_store.conftest import ACCOUNT, ENDPOINT_ARN, REGION
 
 
-def points(secret, use=Use.ENDPOINT, reader=ENDPOINT_ARN):
-    return [finding.point for finding in readers.findings_for(use, reader, secret.arn)]
+def flaws(secret, use=Use.ENDPOINT, reader=ENDPOINT_ARN):
+    return [finding.flaw for finding in readers.findings_for(use, reader, secret.arn)]
 
 
 def texts(secret):
-    return [str(finding) for finding in readers.findings_for(Use.ENDPOINT, ENDPOINT_ARN, secret.arn)]
+    return [sentence(finding) for finding in readers.findings_for(Use.ENDPOINT, ENDPOINT_ARN, secret.arn)]
 
 
 def test_whole_set_up_is_ready(secret):
-    assert points(secret) == []
+    assert flaws(secret) == []
 
 
 @pytest.mark.parametrize(
     "value", ['{"Password": "x"}', '{"password": "x", "user": "y"}', "plain", "[1]", b"\x01"]
 )
 def test_wrong_key_name_is_said(make_secret, value):
-    assert points(make_secret(value=value)) == [Point.VALUE_KEYS]
+    assert flaws(make_secret(value=value)) == [Flaw.VALUE_KEYS]
 
 
 def test_missing_value_is_said(make_secret):
-    assert points(make_secret(value=None)) == [Point.HAS_VALUE]
+    assert flaws(make_secret(value=None)) == [Flaw.NO_VALUE]
 
 
 def test_default_key_is_said(make_secret):
-    assert points(make_secret(key_id="")) == [Point.KEY_CUSTOMER_MANAGED, Point.KEY_POLICY]
+    assert flaws(make_secret(key_id="")) == [Flaw.DEFAULT_KEY, Flaw.KEY_POLICY_SILENT]
 
 
 def test_disabled_key_is_said(actor, key, secret):
     keys.set_enabled(actor, key.pk, is_enabled=False)
-    assert points(secret) == [Point.KEY_ENABLED]
+    assert flaws(secret) == [Flaw.KEY_DISABLED]
 
 
 def test_key_pending_deletion_is_said(actor, key, secret):
     keys.schedule_deletion(actor, key.pk)
-    assert points(secret) == [Point.KEY_ENABLED]
+    assert flaws(secret) == [Flaw.KEY_DISABLED]
 
 
 def test_missing_secret_policy_is_said(make_secret):
     secret = make_secret(policy=None)
-    assert points(secret) == [Point.SECRET_POLICY]
+    assert flaws(secret) == [Flaw.SECRET_POLICY_SILENT]
     assert "do not allow ses.amazonaws.com secretsmanager:GetSecretValue" in texts(secret)[0]
 
 
 def test_missing_key_statement_is_said(actor, key, secret):
     keys.set_policy(actor, key.pk, uses.key_policy(account=ACCOUNT, administrators=[], users=[]))
-    assert points(secret) == [Point.KEY_POLICY]
+    assert flaws(secret) == [Flaw.KEY_POLICY_SILENT]
 
 
 def test_wrong_account_is_said_with_the_condition(actor, secret):
     policy = uses.secret_policy(Use.ENDPOINT, region=REGION, account="999999999999")
     secrets.set_policy(actor, secret.name, policy)
-    assert points(secret) == [Point.SECRET_POLICY]
+    assert flaws(secret) == [Flaw.SECRET_POLICY_CONDITION]
     assert "StringEquals aws:SourceAccount is 999999999999" in texts(secret)[0]
 
 
@@ -77,17 +78,21 @@ def test_deny_is_said_by_its_statement(actor, secret):
 
 def test_secret_being_deleted_is_said(actor, secret):
     secrets.schedule_deletion(actor, secret.name)
-    assert points(secret) == [Point.NOT_BEING_DELETED]
+    assert flaws(secret) == [Flaw.BEING_DELETED]
 
 
 def test_deleted_secret_is_said(actor, secret):
     secrets.schedule_deletion(actor, secret.name, at_once=True)
-    assert points(secret) == [Point.EXISTS]
+    assert flaws(secret) == [Flaw.NO_SECRET]
 
 
 def test_policies_for_endpoints_do_not_let_relays_in(secret):
     relay = f"arn:aws:ses:{REGION}:{ACCOUNT}:mailmanager-smtp-relay/r-1"
-    assert points(secret, Use.RELAY, relay) == [Point.VALUE_KEYS, Point.SECRET_POLICY, Point.KEY_POLICY]
+    assert flaws(secret, Use.RELAY, relay) == [
+        Flaw.VALUE_KEYS,
+        Flaw.SECRET_POLICY_CONDITION,
+        Flaw.KEY_POLICY_CONDITION,
+    ]
 
 
 def test_relay_reads_what_its_policies_allow(actor, make_secret):
@@ -98,7 +103,7 @@ def test_relay_reads_what_its_policies_allow(actor, make_secret):
     relay_policy = uses.secret_policy(Use.RELAY, region=REGION, account=ACCOUNT)
     secret = make_secret(name="relay", value=value, key_id=key.pk, policy=relay_policy)
     relay = f"arn:aws:ses:{REGION}:{ACCOUNT}:mailmanager-smtp-relay/r-1"
-    assert points(secret, Use.RELAY, relay) == []
+    assert flaws(secret, Use.RELAY, relay) == []
     assert readers.read_as_service(Use.RELAY, relay, secret.arn) == value.encode()
 
 
