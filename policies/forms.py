@@ -43,7 +43,7 @@ class PolicyJsonForm(NameForm):
         label=_("Policy document"),
         help_text=_("DefaultAction, MaxMessageSizeBytes and PolicyStatements, as the API has them."),
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false"}),
     )
 
 

@@ -6,5 +6,6 @@ import "./rows.js";
 import "./json-editor.js";
 import "./zone.js";
 import "./fragments.js";
+import "./attribute-editor.js";
 
 document.documentElement.classList.add("js");

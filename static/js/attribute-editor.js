@@ -1,7 +1,19 @@
-// Values of a condition as tokens. The text area, one value a line, stays what the form sends; without
-// this file it is simply typed in. Enter, comma or paste of several lines adds; Backspace removes the last.
+/* Values of a condition as tokens. The text area, one value a line, stays what the form sends; without
+   this file it is simply typed in. Enter, comma or paste of several lines adds; Backspace removes the last. */
 
 const MANY = 200; // a list this long is easier to edit as text
+
+// A new token may move the button that is just being pressed away from the pointer: it waits for the release.
+let isPressing = false;
+document.addEventListener("pointerdown", () => (isPressing = true), true);
+for (const end of ["pointerup", "pointercancel"]) {
+  document.addEventListener(end, () => (isPressing = false), true);
+}
+
+function afterPress(act) {
+  if (isPressing) document.addEventListener("pointerup", () => setTimeout(act), { once: true });
+  else act();
+}
 
 function linesOf(area) {
   return area.value.split(/\r\n|\r|\n/).filter((line) => line.trim());
@@ -47,11 +59,15 @@ function showTokens(area) {
     return shown;
   }
 
-  function add(text) {
+  function store(text) {
     const known = linesOf(area);
     const fresh = split(area, text).filter((value) => !known.includes(value));
     area.value = [...known, ...new Set(fresh)].join("\n");
     input.value = "";
+  }
+
+  function add(text) {
+    store(text);
     draw();
   }
 
@@ -75,10 +91,16 @@ function showTokens(area) {
       add(input.value + text);
     }
   });
-  input.addEventListener("blur", () => add(input.value)); // what was typed, not entered, counts
+  input.addEventListener("blur", () => {
+    store(input.value); // what was typed, not entered, counts
+    afterPress(draw);
+  });
 
   const label = area.labels?.[0];
-  if (label) label.htmlFor = input.id;
+  if (label) {
+    label.htmlFor = input.id;
+    label.textContent = area.dataset.tokensTitle;
+  }
   area.hidden = true;
   area.after(list, input);
   draw();

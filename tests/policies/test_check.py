@@ -1,8 +1,11 @@
 """Documents that a traffic policy can't have, and how each is refused (SPEC §4, §8)."""
 
+import json
+import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from policies.logic.check import MAX_PROBLEMS, Limits, check_document
 from policies.logic.evaluate import compile_policy
@@ -117,3 +120,11 @@ def test_deep_nesting_is_a_problem_not_a_crash():
         nested = [nested]
     assert check_document({"DefaultAction": nested, "PolicyStatements": nested})
     assert check_document(policy("ALLOW", {"Action": "DENY", "Conditions": nested}))
+
+
+def test_example_of_the_documentation_is_a_policy():
+    text = (settings.BASE_DIR / "docs/traffic-policies.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    document = json.loads(example)
+    assert check_document(document) == []
+    compile_policy(document)
