@@ -50,7 +50,7 @@ def _crumbs(rule_set: RuleSet | None = None, *, last: str = "") -> list[tuple[st
 def rule_set_list(request: HttpRequest) -> HttpResponse:
     listing = Listing(
         request,
-        RuleSet.objects.annotate(endpoint_count=Count("endpoints")),
+        RuleSet.objects.annotate(endpoint_count=Count("endpoints")).order_by("name"),
         columns=[
             Column("name", _("Name"), lambda rule_set: rule_set.name, sort="name"),
             Column("id", _("ID"), lambda rule_set: rule_set.id, sort="id"),
