@@ -4,11 +4,13 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _ID_LENGTH = 24
 _MESSAGE_TIME_DIGITS = 12  # base 36 microseconds: 36**12 µs reach the year 152,000
 _MESSAGE_ID_LENGTH = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MESSAGE_ID = re.compile(rf"[a-z0-9]{{{_MESSAGE_ID_LENGTH}}}")
 
@@ -41,6 +43,17 @@ def new_message_id(time_ns: int) -> str:
         random_bits, digit = divmod(random_bits, 36)
         letters.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
     return "".join(reversed(digits)) + "".join(letters)
+
+
+def message_time(message_id: str) -> datetime | None:
+    """When `new_message_id` made it, None where it didn't."""
+    if not MESSAGE_ID.fullmatch(message_id):
+        return None
+    microseconds = int(message_id[:_MESSAGE_TIME_DIGITS], 36)
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
 from mailflow.models import SpoolContent, SpoolMessage
+from mailflow.sql import bulk_cursor, stored_time
 
 log = structlog.get_logger()
 
@@ -140,7 +141,7 @@ _INSERT_CONTENT = (
 
 def _write(alias: str, entries: Sequence[Entry]) -> None:
     connection = connections[alias]
-    now = connection.ops.adapt_datetimefield_value(datetime.now(UTC))
+    now = stored_time(alias, datetime.now(UTC))
     messages = [
         (
             entry.envelope.message_id,
@@ -151,15 +152,6 @@ def _write(alias: str, entries: Sequence[Entry]) -> None:
         for entry in entries
     ]
     contents = [(entry.envelope.message_id, entry.content) for entry in entries]
-    with transaction.atomic(using=alias), connection.wrap_database_errors, _cursor(connection) as cursor:
+    with transaction.atomic(using=alias), connection.wrap_database_errors, bulk_cursor(alias) as cursor:
         cursor.executemany(_INSERT_MESSAGE, messages)
         cursor.executemany(_INSERT_CONTENT, contents)
-
-
-def _cursor(connection: Any) -> Any:
-    """Django's own, but for PostgreSQL one that sends values as they are, all in one round trip:
-    Django's would write each content as hexadecimal text into the statement."""
-    if connection.vendor != "postgresql":
-        return connection.cursor()
-    connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)

@@ -193,6 +193,13 @@ if SPOOL_ALIAS == "spool":
     DATABASES["spool"] = _database("SPOOL_URL", "spool.sqlite3", "FULL")
 # Below this much free space on the spool's disk mail is answered 452, so that what is there can go out.
 SPOOL_LEAST_FREE_BYTES = env.int("MAILMANAGER_SPOOL_LEAST_FREE_BYTES", default=100 * 1024 * 1024)
+# A worker's claim on a message, renewed while it works: so long after its death another takes over.
+LEASE_SECONDS = env.int("MAILMANAGER_LEASE_SECONDS", default=120)
+# Retries (mailflow.logic.retry.RetrySchedule).
+RETRY_FIRST_SECONDS = env.int("MAILMANAGER_RETRY_FIRST_SECONDS", default=300)
+RETRY_LONGEST_SECONDS = env.int("MAILMANAGER_RETRY_LONGEST_SECONDS", default=4 * 3600)
+RETRY_FOR_SECONDS = env.int("MAILMANAGER_RETRY_FOR_SECONDS", default=5 * 24 * 3600)
+TRACE_RETENTION_DAYS = env.int("MAILMANAGER_TRACE_RETENTION_DAYS", default=90)
 DATABASE_ROUTERS = ["mailflow.routers.SpoolRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -219,7 +226,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0},
+    "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
     "sweep-secrets": {"task": "secrets_store.tasks.sweep", "schedule": 60.0},
     "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},

@@ -1,6 +1,7 @@
 """Text from outside, made fit to be stored and shown."""
 
 import re
+from typing import Any
 
 # NUL, which PostgreSQL's text has no room for, other controls, and halves of surrogate pairs, which
 # no encoding has.
@@ -10,5 +11,17 @@ ELLIPSIS = "…"
 
 def fit(text: str, length: int) -> str:
     """`text` on one line, at most `length` characters, shortened at the end where it is longer."""
-    line = _UNFIT.sub(" ", text).strip()
+    # Nearly all of it is fit as it is, and that is quick to see.
+    line = text if text.isprintable() and text[-1:] != " " != text[:1] else _UNFIT.sub(" ", text).strip()
     return line if len(line) <= length else line[: length - 1] + ELLIPSIS
+
+
+def fit_document(value: Any, length: int = 500) -> Any:
+    """JSON types with every text in them made fit; what is none of them becomes its text."""
+    if isinstance(value, dict):
+        return {fit(str(name), length): fit_document(part, length) for name, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [fit_document(part, length) for part in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return fit(str(value), length)

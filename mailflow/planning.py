@@ -1,0 +1,179 @@
+"""From a claimed message to what is to be done with it: parsed once, walked through its rule set."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from core.envelope import Envelope
+from core.message import Message
+from endpoints.models import IngressEndpoint
+from mailflow.actions.contract import Finish, Result
+from mailflow.logic.progress import WALK, DeliveryState
+from mailflow.logic.story import EventKind
+from mailflow.models import Outcome
+from mailflow.trace import Event
+from rulesets.logic.compile import CompiledRuleSet, compile_rule_set
+from rulesets.logic.delivery import Delivery, Plan, WalkEvent
+from rulesets.models import RuleSet
+
+log = structlog.get_logger()
+
+MAX_HOPS = 100  # Received fields; RFC 5321 §6.3: "normally at least 100"
+_LOOP_STATUS = "5.4.6"  # routing loop detected (RFC 3463 §3.5)
+_CACHED_RULE_SETS = 200
+
+
+@dataclass(slots=True)
+class Walked:
+    """What one walk came to. `results`: for the delivery of kind Walk that asked for it, if one did."""
+
+    states: list[DeliveryState] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)  # of forward-paths that end here
+
+
+class RuleSets:
+    """Compiled rule sets and endpoints' names, of one batch; compiled ones are kept beyond it."""
+
+    _compiled: "OrderedDict[tuple[str, datetime], CompiledRuleSet]" = OrderedDict()
+
+    def __init__(self, envelopes: Iterable[Envelope]) -> None:
+        envelopes = list(envelopes)
+        endpoints = IngressEndpoint.objects.filter(pk__in={envelope.endpoint_id for envelope in envelopes})
+        self._endpoints = {
+            pk: (name, rule_set_id)
+            for pk, name, rule_set_id in endpoints.values_list("pk", "name", "rule_set_id")
+        }
+        wanted = {envelope.rule_set_id for envelope in envelopes}
+        wanted |= {rule_set_id for _name, rule_set_id in self._endpoints.values()}
+        self._rows = {row.pk: row for row in RuleSet.objects.filter(pk__in=wanted)}
+
+    def endpoint_name(self, envelope: Envelope) -> str:
+        return self._endpoints.get(envelope.endpoint_id, ("", ""))[0]
+
+    def find(self, envelope: Envelope) -> RuleSet | None:
+        """The rule set that the message came with; where it is gone, the one its endpoint has now."""
+        current_id = self._endpoints.get(envelope.endpoint_id, ("", ""))[1]
+        return self._rows.get(envelope.rule_set_id) or self._rows.get(current_id)
+
+    def compiled(self, rule_set: RuleSet) -> CompiledRuleSet:
+        cache, key = self._compiled, (rule_set.pk, rule_set.updated_at)
+        if key not in cache:
+            cache[key] = compile_rule_set(rule_set.document)
+            while len(cache) > _CACHED_RULE_SETS:
+                cache.popitem(last=False)
+        cache.move_to_end(key)
+        return cache[key]
+
+
+def walk(
+    envelope: Envelope,
+    message: Message,
+    rule_sets: RuleSets,
+    *,
+    now: datetime,
+    attempt: int,
+    first_position: int,
+) -> Walked:
+    """Walk the rule set for the envelope's forward-paths. Never raises: what fails is to be walked later.
+
+    `attempt`: 0 for the first walk, else the Walk delivery's attempt. New deliveries count from
+    `first_position`.
+    """
+    walked = Walked()
+    try:
+        if len(message.header("Received")) > MAX_HOPS:
+            return _refused(envelope, walked, now, attempt)
+        rule_set = rule_sets.find(envelope)
+        if rule_set is None:
+            raise LookupError(f"there is no rule set {envelope.rule_set_id}, and none of its endpoint")
+        if rule_set.pk != envelope.rule_set_id:
+            walked.events.append(
+                Event("rule_set", EventKind.RULE_SET_REPLACED, now, {"RuleSet": rule_set.name})
+            )
+        plan = rule_sets.compiled(rule_set).plan(envelope, message)
+    except Exception as error:
+        log.exception("message_not_planned", message_id=envelope.message_id)
+        return _not_walked(envelope, walked, f"{type(error).__name__}: {error}", now, attempt)
+    return _planned(envelope, walked, plan, now=now, attempt=attempt, first_position=first_position)
+
+
+def _refused(envelope: Envelope, walked: Walked, now: datetime, attempt: int) -> Walked:
+    """The delivery of kind Walk says so itself, so a first walk only makes one."""
+    if attempt == 0:
+        walked.states = [_walk_delivery(0, envelope.forward_paths, now)]
+    words = f"the message has more than {MAX_HOPS} Received fields: it goes in a circle"
+    walked.results = [Result(path, Finish.PERMANENT, words, _LOOP_STATUS) for path in envelope.forward_paths]
+    return walked
+
+
+def _not_walked(envelope: Envelope, walked: Walked, words: str, now: datetime, attempt: int) -> Walked:
+    if attempt == 0:
+        walked.states = [_walk_delivery(0, envelope.forward_paths, now)]
+    walked.results = [Result(path, Finish.TEMPORARY, words[:500]) for path in envelope.forward_paths]
+    return walked
+
+
+def _planned(
+    envelope: Envelope, walked: Walked, plan: Plan, *, now: datetime, attempt: int, first_position: int
+) -> Walked:
+    deliveries = [_shifted(delivery, first_position) for delivery in plan.deliveries]
+    walked.states = [DeliveryState.at_first(delivery, now) for delivery in deliveries]
+    words = next(
+        (e.detail["Error"] for e in plan.events if e.detail and "Error" in e.detail), "a rule failed"
+    )
+    if plan.failed and attempt == 0:
+        position = first_position + len(deliveries)
+        walked.states.append(_walk_delivery(position, plan.failed, now))
+    walked.results = [
+        Result(path, Finish.TEMPORARY, words)
+        if path in plan.failed
+        else Result(path, Finish.DONE, "the rule set was walked")
+        for path in envelope.forward_paths
+    ]
+    taken = {path for delivery in plan.deliveries for path in delivery.origins}
+    taken |= {path for delivery in plan.deliveries for _recipient, path in delivery.shared_origins}
+    taken |= set(plan.failed)
+    walked.outcomes = {path: Outcome.DROPPED for path in plan.dropped if path not in taken}
+    walked.outcomes |= {path: Outcome.UNHANDLED for path in plan.unhandled if path not in taken}
+    walked.events += [_event(event, number, now, attempt) for number, event in enumerate(plan.events)]
+    return walked
+
+
+def _walk_delivery(position: int, forward_paths: Sequence[str], now: datetime) -> DeliveryState:
+    paths = tuple(dict.fromkeys(forward_paths))
+    return DeliveryState.at_first(
+        Delivery(
+            position=position,
+            rule=0,
+            rule_name="",
+            action_index=0,
+            kind=WALK,
+            action={},
+            recipients=paths,
+            origins=paths,
+        ),
+        now,
+    )
+
+
+def _shifted(delivery: Delivery, by: int) -> Delivery:
+    if by == 0:
+        return delivery
+    return replace(
+        delivery, position=delivery.position + by, after=tuple(number + by for number in delivery.after)
+    )
+
+
+def _event(event: WalkEvent, number: int, now: datetime, attempt: int) -> Event:
+    detail: dict[str, Any] = dict(event.detail or {})
+    if event.rule is not None:
+        detail |= {"Rule": event.rule_name, "RuleIndex": event.rule}
+    if event.action_index is not None:
+        detail["ActionIndex"] = event.action_index
+    return Event(f"walk.{attempt}.{number}", EventKind(event.step.value), now, detail, event.recipients)
