@@ -10,30 +10,33 @@ from django.utils.translation import gettext as _
 from console import json_source
 from console.attribute_editor import Command, command_of
 from console.forms import ConsoleForm
-from core.errors import Invalid, ServiceError
+from core.errors import Conflict, Invalid, ServiceError
 from policies.forms import NameForm, PolicyForm, PolicyJsonForm
 from policies.logic.check import check_document
 from policies.models import DefaultAction, TrafficPolicy
-from policies.services import limits
+from policies.services import limits, newest_version
 from policies.statements_editor import StatementsEditor
 
 Json = dict[str, Any]
 
 FORM, JSON = "form", "json"
 PREFIX = "document"  # of the buttons `document:json` and `document:form`, which go from one to the other
+_MAX_DIGITS = 10
 _NEW_DOCUMENT: Json = {"DefaultAction": DefaultAction.ALLOW.value, "PolicyStatements": []}
 
 
 class Draft:
     """What the page shows: `mode`, `form`, and in mode FORM `statements`.
 
-    `policy` None: a new one. `wishes` is what to ask of the service, None where something typed
-    makes no sense; the reasons then stand beside the fields.
+    `policy` None: a new one. `based_on`: the version of it that the page was opened with. `wishes` is
+    what to ask of the service, None where something typed makes no sense; the reasons then stand
+    beside the fields.
     """
 
     def __init__(self, policy: TrafficPolicy | None) -> None:
         self.policy = policy
         self.mode = FORM
+        self.based_on = newest_version(policy) if policy else 0
         self.form: ConsoleForm = NameForm()
         self.statements = StatementsEditor(limits())
 
@@ -47,6 +50,8 @@ class Draft:
     def read(self, post: QueryDict) -> Command | None:
         """What was typed; the button of an editor that sent it, carried out, or None to save."""
         self.mode = JSON if post.get("as") == JSON else FORM
+        if (number := post.get("based_on", "")).isdecimal() and len(number) < _MAX_DIGITS:
+            self.based_on = int(number)
         self.form = self._form(self.mode, post)
         command = command_of(post)
         if self.mode == FORM:
@@ -102,7 +107,9 @@ class Draft:
             "statements": document.get("PolicyStatements") or [],
             "max_message_size_bytes": document.get("MaxMessageSizeBytes"),
         }
-        return wishes | ({} if self.policy else {"tags": self.form.cleaned_data["tags"]})
+        return wishes | (
+            {"based_on": self.based_on} if self.policy else {"tags": self.form.cleaned_data["tags"]}
+        )
 
     def _document(self) -> Json | None:
         """The policy's document. The form has been cleaned before."""
@@ -131,6 +138,10 @@ class Draft:
 
     def show_error(self, error: ServiceError) -> None:
         """What the service refused, beside what it is about."""
+        if isinstance(error, Conflict) and error.path == "based_on" and self.policy:
+            self.based_on = newest_version(self.policy)  # so that saving again replaces it, knowingly
+            self.form.add_error(None, str(error))
+            return
         if self.mode == JSON:
             names = ("default_action", "max_message_size_bytes", "PolicyStatements")
             self.form.add_service_error(error, {**dict.fromkeys(names, "document"), "Tags": "tags"})

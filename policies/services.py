@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -74,11 +74,17 @@ def update(
     statements: Statements | Unset = UNSET,
     max_message_size_bytes: int | Unset | None = UNSET,
     tags: Mapping[str, str] | Unset = UNSET,
+    based_on: int | Unset = UNSET,
 ) -> TrafficPolicy:
-    """Problems as with `create`. A new version is kept where the document is another than before."""
+    """Problems as with `create`. A new version is kept where the document is another than before.
+
+    `based_on`: the version that the change was made from; Conflict where a newer one has been saved.
+    """
     require(actor, Permission.WRITE)
     with transaction.atomic():
         policy = _locked(policy_id)
+        if based_on is not UNSET:
+            _require_newest(policy, based_on)
         document = policy.document
         wishes = {
             "name": name,
@@ -109,7 +115,7 @@ def restore_version(actor: Actor, policy_id: str, number: int) -> TrafficPolicy:
     """Make the kept version `number` the policy's document again, as a new version."""
     require(actor, Permission.WRITE)
     policy = get(policy_id)
-    version = DocumentVersion.objects.filter(resource_arn=policy.arn, number=number).first()
+    version = versions_of(policy).filter(number=number).first()
     if version is None:
         raise NotFound(_("%(name)s has no version %(number)d.") % {"name": policy.name, "number": number})
     document = version.document
@@ -148,10 +154,19 @@ def user_names(policy: TrafficPolicy) -> list[str]:
     return sorted({*endpoints, *(user.source_name for user in users_of(policy.arn))})
 
 
+def newest_version(policy: TrafficPolicy) -> int:
+    """0 for a policy that was stored past the services."""
+    return versions_of(policy).values_list("number", flat=True).first() or 0
+
+
 def former_versions(policy: TrafficPolicy) -> list[int]:
     """Numbers of the kept versions but for the one in force, the newest first."""
-    versions = DocumentVersion.objects.filter(resource_arn=policy.arn).order_by("-number")
-    return list(versions.values_list("number", flat=True)[1:])
+    return list(versions_of(policy).values_list("number", flat=True)[1:])
+
+
+def versions_of(policy: TrafficPolicy) -> QuerySet[DocumentVersion]:
+    """The newest first."""
+    return DocumentVersion.objects.filter(resource_arn=policy.arn).order_by("-number")
 
 
 def limits() -> Limits:
@@ -189,6 +204,16 @@ def _locked(policy_id: str) -> TrafficPolicy:
     if policy is None:
         raise NotFound(_("There is no traffic policy %(id)s.") % {"id": policy_id})
     return policy
+
+
+def _require_newest(policy: TrafficPolicy, based_on: int) -> None:
+    newest = versions_of(policy).first()
+    if newest is not None and newest.number != based_on:
+        raise Conflict(
+            _("%(person)s saved version %(number)d in the meantime. Save again to replace it.")
+            % {"person": newest.saved_by, "number": newest.number},
+            path="based_on",
+        )
 
 
 def _in_use(policy: TrafficPolicy, users: list[str]) -> Conflict:

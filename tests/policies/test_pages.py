@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -418,6 +419,22 @@ def test_edit_saves_what_was_changed(owner, stored):
     assert stored.statements[0]["Action"] == "ALLOW"
 
 
+@pytest.mark.parametrize("mode", ["form", "json"])
+def test_change_of_another_person_is_not_lost_unseen(owner, actor, stored, mode):
+    sent = typed_again(owner.get(url("edit", stored.id), {"as": mode})) | {"name": ["mine"]}
+    services.update(replace(actor, name="ann"), stored.id, default_action="ALLOW")
+    sent = typed_again(
+        owner.post(url("edit", stored.id), {**sent, "editor": "statements:none"})
+    )  # a button between
+    response = owner.post(url("edit", stored.id), sent)
+    assert "ann saved version 2 in the meantime. Save again to replace it." in response.content.decode()
+    stored.refresh_from_db()
+    assert (stored.name, stored.default_action) == ("inbound", "ALLOW")
+    assert owner.post(url("edit", stored.id), typed_again(response)).status_code == 302
+    stored.refresh_from_db()
+    assert (stored.name, stored.default_action) == ("mine", "DENY")
+
+
 def test_version_is_restored(owner, actor, stored):
     services.update(actor, stored.id, statements=[])
     assert url("restore", stored.id) in page(owner, url("detail", stored.id))
@@ -460,6 +477,7 @@ def test_summary_tells_the_policy_in_words_as_json_and_as_command(owner, stored)
     for text in (stored.id, stored.arn, "Sender IP range (IPv4)", "is at least", "TLS 1.3", "25 MB"):
         assert text in html
     assert "aws mailmanager create-traffic-policy" in html
+    assert "TrafficPolicyName" in html
 
 
 @pytest.mark.parametrize(
