@@ -105,6 +105,12 @@ def claim_overdue(now: datetime) -> list[tuple[str, Status]]:
     return claimed
 
 
+def on_their_way() -> list[tuple[str, Status]]:
+    """Every endpoint that has not arrived, however long it has been."""
+    moving = IngressEndpoint.objects.filter(status__in=life.MOVING).values_list("id", "status")
+    return [(endpoint_id, Status(status)) for endpoint_id, status in moving]
+
+
 # --- steps ----------------------------------------------------------------------------------------
 
 

@@ -30,3 +30,11 @@ def sweep() -> None:
     """By beat: what a lost task, a dead worker or an absent ingress left on its way."""
     for endpoint_id, status in provisioning.claim_overdue(timezone.now()):
         _TASK_OF[status].delay(endpoint_id)
+
+
+@shared_task
+def resume() -> None:
+    """When a worker starts: tasks may have gone with Redis, or could not be sent to it. What goes on twice
+    then does no harm, and nothing waits for the sweep's patience."""
+    for endpoint_id, status in provisioning.on_their_way():
+        _TASK_OF[status].delay(endpoint_id)

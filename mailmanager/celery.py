@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, worker_ready
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mailmanager.settings")
 
@@ -19,8 +20,6 @@ def _leave_logging_alone(**_arguments: Any) -> None:
 
 
 @worker_ready.connect
-def _sweep_at_once(**_arguments: Any) -> None:
-    """What was left while no worker or no Redis was there is found now, not at beat's next turn."""
-    for name, entry in app.conf.beat_schedule.items():
-        if name.startswith("sweep-"):
-            app.send_task(entry["task"])
+def _go_on_at_once(**_arguments: Any) -> None:
+    for task in settings.TASKS_AT_START:
+        app.send_task(task)

@@ -211,7 +211,14 @@ REDIS_IS_EMBEDDED = f"unix://{REDIS_SOCKET}" == REDIS_URL
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 2,
+    # Who sends a task while Redis is away learns it at once (kombu's own default: after 6 s of tries):
+    # sweeps find what was not sent. Workers reconnect by CELERY_BROKER_CONNECTION_RETRY, not by these.
+    "max_retries": 1,
+    "interval_start": 0.1,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # every task may run twice: rows, not messages, are the truth
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -225,6 +232,8 @@ CELERY_TASK_ROUTES = {
     "secrets_store.tasks.*": {"queue": "control"},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+# Sent by each worker when it starts: what was left while no worker or no Redis was there goes on at once.
+TASKS_AT_START = ["endpoints.tasks.resume", "mailflow.tasks.sweep"]
 CELERY_BEAT_SCHEDULE = {
     "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
