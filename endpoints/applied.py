@@ -9,7 +9,6 @@ import socket
 from typing import Any
 
 import redis
-import redis.asyncio
 import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -22,20 +21,21 @@ _PREFIX = "mailmanager:applied:"
 _OPTIONS: Any = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0}
 
 
-async def report(version: int | None) -> None:
-    """This process works with `version` (None: with none yet)."""
+def report(version: int | None) -> None:
+    """This process works with `version` (None: with none yet). Blocks: from a loop call it in a thread,
+    for redis-py's own coroutines lose a cancellation now and then."""
     try:
-        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **_OPTIONS) as client:
-            await client.set(_own_key(), -1 if version is None else version, ex=_EXPIRES_AFTER_SECONDS)
+        with redis.Redis.from_url(settings.REDIS_URL, **_OPTIONS) as client:
+            client.set(_own_key(), -1 if version is None else version, ex=_EXPIRES_AFTER_SECONDS)
     except (RedisError, OSError) as error:
         log.debug("applied_version_not_reported", error=str(error))
 
 
-async def withdraw() -> None:
-    """This process ends: nobody is to wait for it."""
+def withdraw() -> None:
+    """This process ends: nobody is to wait for it. Blocks."""
     try:
-        async with redis.asyncio.Redis.from_url(settings.REDIS_URL, **_OPTIONS) as client:
-            await client.delete(_own_key())
+        with redis.Redis.from_url(settings.REDIS_URL, **_OPTIONS) as client:
+            client.delete(_own_key())
     except (RedisError, OSError) as error:
         log.debug("applied_version_not_withdrawn", error=str(error))
 

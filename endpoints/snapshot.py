@@ -8,37 +8,29 @@ copy on disk (hashes, no secrets) stands in for it at a start.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TypeVar
 
 import django.db
-import redis.asyncio
 import structlog
 from django.conf import settings
 from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from endpoints import applied, snapshot_file
 from endpoints.credentials import Credentials, credentials_of
+from endpoints.following import Follower
 from endpoints.logic.assembly import Assembler, Document, store_credential
 from endpoints.logic.life import Service, Status, service_of
 from endpoints.logic.snapshot import Snapshot
 from endpoints.models import IngressEndpoint
 from policies.models import TrafficPolicy
-from resources.services import CONFIGURATION_CHANNEL, configuration_version
+from resources.services import configuration_version
 
 log = structlog.get_logger()
 
-POLL_SECONDS = 1.0
-RECONNECT_SECONDS = 1.0
-CANCEL_AGAIN_SECONDS = 0.5
 COPY_NAME = "ingress-snapshot.json"
-
-T = TypeVar("T")
 
 OnChange = Callable[[Snapshot], Awaitable[None]]
 
@@ -116,114 +108,65 @@ class SnapshotSource:
         self._on_change = on_change
         self._assembler = Assembler()
         self._copy: Path = settings.DATA_DIR / COPY_NAME
-        self._version: int | None = None  # of what was read last
+        self._version: int | None = None  # of what was read last, copy or database
+        self._is_copy = False
         self._written: Document | None = None
         self._applied: int | None = None
-        self._is_database_away = False
-        self._notice = asyncio.Event()
         self._was_applied = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        # Database connections belong to their thread: one thread, so one connection.
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
+        self._follower = Follower(self._refresh)
 
     async def start(self) -> None:
         """With database and copy both away `current` stays empty until one comes back."""
-        await self._refresh()
-        if self._version is None and (snapshot := await self._in_thread(self._read_copy)):
-            log.warning("snapshot_read_from_disk", version=snapshot.version)
-            self.current = snapshot
-        await self._apply()
-        self._tasks = [
-            asyncio.create_task(work(), name=f"snapshot {work.__name__}")
-            for work in (self._follow, self._listen, self._report)
-        ]
+        await self._follower.start(self._report)
 
     async def close(self) -> None:
-        pending = set(self._tasks)
-        while pending:  # again, because a library may lose a cancellation that meets its own time-out
-            for task in pending:
-                task.cancel()
-            _done, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-        self._tasks = []
-        await applied.withdraw()
-        await self._in_thread(django.db.connections.close_all)
-        self._thread.shutdown(wait=False)
+        await self._follower.close()
+        await asyncio.to_thread(applied.withdraw)
 
-    async def _follow(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._notice.wait()
-            self._notice.clear()
-            await self._refresh()
+    async def _refresh(self) -> None:
+        try:
+            snapshot = await self._follower.in_thread(self._read_if_changed)
+        except django.db.Error:
+            if self._version is None and (snapshot := await self._follower.in_thread(self._read_copy)):
+                self._take(snapshot, is_copy=True)
+                log.warning("snapshot_read_from_disk", version=snapshot.version)
+            raise
+        else:
+            if snapshot is not None:
+                self._take(snapshot, is_copy=False)
+        finally:
             await self._apply()
 
-    async def _listen(self) -> None:
-        """Notices of a change. Redis away: again and again; the polling does without."""
-        while True:
-            try:
-                async with (
-                    redis.asyncio.Redis.from_url(settings.REDIS_URL) as client,
-                    client.pubsub() as heard,
-                ):
-                    await heard.subscribe(CONFIGURATION_CHANNEL)
-                    async for _message in heard.listen():  # the subscription's own answer comes first
-                        self._notice.set()
-            except (RedisError, OSError) as error:
-                log.info("configuration_notices_lost", error=str(error))
-            await asyncio.sleep(RECONNECT_SECONDS)
+    def _take(self, snapshot: Snapshot, *, is_copy: bool) -> None:
+        self.current, self._version, self._is_copy = snapshot, snapshot.version, is_copy
+
+    async def _apply(self) -> None:
+        if self._version is None or self.current.version == self._applied:
+            return
+        version = self.current.version
+        if self._on_change is not None:
+            await self._on_change(self.current)
+        self._applied = version
+        self._was_applied.set()
 
     async def _report(self) -> None:
         """Tell by Redis which version this process has applied, at once and then to say that it lives."""
         while True:
             self._was_applied.clear()
-            await applied.report(self._applied)
+            await asyncio.to_thread(applied.report, self._applied)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(applied.REPORT_SECONDS):
                     await self._was_applied.wait()
 
-    async def _apply(self) -> None:
-        version = self.current.version
-        if version == self._applied:
-            return
-        if self._on_change is not None:
-            try:
-                await self._on_change(self.current)
-            except Exception:  # the edge of this task: what fails now may succeed in a second
-                log.exception("snapshot_not_applied", version=version)
-                return
-        self._applied = version
-        self._was_applied.set()
-
-    async def _refresh(self) -> None:
-        try:
-            snapshot = await self._in_thread(self._read_if_changed)
-        except django.db.Error as error:
-            if not self._is_database_away:
-                log.warning("configuration_unreachable", version=self.current.version, error=str(error))
-            self._is_database_away = True
-            return
-        except Exception:  # the edge of this task: what is held stays, the next look may succeed
-            log.exception("snapshot_not_built", version=self.current.version)
-            return
-        self._is_database_away = False
-        if snapshot is not None:
-            self.current = snapshot
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
     # --- in the thread ----------------------------------------------------------------------------
 
     def _read_if_changed(self) -> Snapshot | None:
-        django.db.close_old_connections()
-        if configuration_version() == self._version:
+        if configuration_version() == self._version and not self._is_copy:
             return None
         document = read_document()
         snapshot = self._assembler.assemble(document)
         for policy_id, problem in self._assembler.problems.items():
             log.error("policy_not_compiled", policy=policy_id, problem=problem)
-        self._version = document["version"]
         self._keep_copy(document)
         return snapshot
 

@@ -69,7 +69,7 @@ class Assembler:
             name=stored["name"],
             type=EndpointType(stored["type"]),
             is_tls_required=stored["is_tls_required"],
-            is_open_for_mail=service is not Service.CLOSED and compiled is not None,
+            is_open_for_mail=service is Service.OPEN and compiled is not None,
             is_probed=service is Service.PROBED,
             addresses=tuple(stored["addresses"]),
             host_name=stored["host_name"],

@@ -24,9 +24,8 @@ class Credential:
 class ServedEndpoint:
     """One endpoint as sessions see it. `addresses` as text, canonical (`ipaddress` makes them).
 
-    `is_open_for_mail` False: each connection is answered 421 and closed (CLOSED, UPDATING to CLOSED).
-    `is_probed`: PROVISIONING; it greets, so that the probe sees it (`is_open_for_mail` is True), and
-    takes no mail yet.
+    `is_open_for_mail` False: each connection is answered 421 and closed (CLOSED, UPDATING to CLOSED),
+    but where `is_probed` (PROVISIONING): it greets, so that the probe sees it, and takes no mail yet.
     `auth_problem`: why the credentials can't be read now; AUTH then answers 454, "" where it can.
     """
 

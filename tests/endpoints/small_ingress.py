@@ -29,7 +29,8 @@ class SmallIngress:
 
     async def greet(self, reader, writer):
         endpoint = self.source.current.by_address[writer.get_extra_info("sockname")[0]]
-        greeting = f"220 {endpoint.host_name} ESMTP" if endpoint.is_open_for_mail else "421 4.3.2 closed"
+        greets = endpoint.is_open_for_mail or endpoint.is_probed
+        greeting = f"220 {endpoint.host_name} ESMTP" if greets else "421 4.3.2 closed"
         writer.write(greeting.encode() + b"\r\n")
         await reader.readline()
         writer.close()

@@ -69,7 +69,7 @@ def test_a_snapshot_has_what_a_session_needs(served, policy, rule_set):
         ("CLOSED", "CLOSED", (False, False)),
         ("UPDATING", "ACTIVE", (True, False)),
         ("UPDATING", "CLOSED", (False, False)),
-        ("PROVISIONING", "PROVISIONING", (True, True)),
+        ("PROVISIONING", "PROVISIONING", (False, True)),
         ("PROVISIONING", "ACTIVE", (True, False)),
         ("FAILED", "PROVISIONING", None),
         ("DEPROVISIONING", "ACTIVE", None),
