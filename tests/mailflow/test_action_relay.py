@@ -1,10 +1,15 @@
 """The Relay action: whose settings count, who gets which result."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from mailflow.actions.contract import Finish
 from relays import services
 from tests.mailflow.jobs import CONTENT, job, run
+from tests.servers.postfix import Postfix
+from tests.servers.process import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -102,3 +107,18 @@ def test_smtputf8_is_said_where_the_message_needs_it(relay, smtp_peer):
     content = "Subject: \u3042\r\n\r\n".encode()
     run(job("Relay", {"Relay": relay.id}, "\u3042@y.example", content=content, is_smtputf8=True))
     assert "SMTPUTF8" in smtp_peer.wait_for(1)[0].parameters
+
+
+@pytest.mark.needs("postfix", "root")
+def test_a_real_postfix_takes_groups_of_commands_and_a_large_message(actor):
+    content = b"Subject: large\r\n\r\n" + b".dots and m\xc3\xbcnchen\r\n" * 50_000
+    recipients = [f"b{number}@y.example" for number in range(60)]
+    root = Path(tempfile.mkdtemp(prefix="mm-postfix-"))  # pytest's own are closed to Postfix's user
+    with Postfix(root, address="127.0.0.1", resolver="127.0.0.254") as postfix:
+        relay = services.create(actor, name="postfix", server_name="127.0.0.1", server_port=postfix.port)
+        refused = job("Relay", {"Relay": relay.id}, "b@y.example", "no domain@@", content=content)
+        results = run(job("Relay", {"Relay": relay.id}, *recipients, content=content), refused)
+        # One connection for both messages.
+        wait_until(lambda: "ehlo=1 mail=2 rcpt=61/62 data=2 quit=1" in postfix.log, "its end of the log")
+    assert [result.finish for result in results] == [Finish.DONE] * 61 + [Finish.PERMANENT]
+    assert "queued as" in results[0].words

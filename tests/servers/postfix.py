@@ -175,14 +175,15 @@ class Postfix:
         script = (
             f'mount --bind "{config}/resolv.conf" /etc/resolv.conf && exec {_DAEMONS}/master -d -c "{config}"'
         )
-        self._master = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._root / "log" / "stderr").open("wb"),
-            start_new_session=True,
-            env={"MAIL_CONFIG": str(config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        )
+        with (self._root / "log" / "stderr").open("wb") as stderr_file:
+            self._master = subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c", script],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr_file,
+                start_new_session=True,
+                env={"MAIL_CONFIG": str(config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            )
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             if self._master.poll() is not None:
