@@ -1,15 +1,18 @@
 """Where an Authenticated endpoint's credentials come from: the one place that knows.
 
-Today the SMTP password kept at the endpoint itself, hashed. Whatever comes later (a secret) gives the
-same answer: hashes that a password may match, or why there are none now.
+The SMTP password kept at the endpoint itself, hashed; or a secret, whose versions AWSCURRENT and
+AWSPREVIOUS are both accepted, as long as the endpoint may read it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from endpoints.logic.snapshot import Credential
 from endpoints.models import IngressEndpoint
+from secrets_store.logic.readiness import Finding
+from secrets_store.logic.uses import Use
+from secrets_store.services import readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,31 @@ class Credentials:
 
 def credentials_of(endpoints: Iterable[IngressEndpoint], now: datetime) -> dict[str, Credentials]:
     """For each Authenticated endpoint by ID. The former password is in it until it expires."""
+    authenticated = [endpoint for endpoint in endpoints if endpoint.type == IngressEndpoint.Type.AUTH]
+    by_secret = [endpoint for endpoint in authenticated if endpoint.secret_arn]
+    findings = secret_findings(by_secret)
+    hashes = readers.password_hashes_of(endpoint.secret_arn for endpoint in by_secret)
     return {
-        endpoint.id: _password_credentials(endpoint, now)
-        for endpoint in endpoints
-        if endpoint.type == IngressEndpoint.Type.AUTH
+        endpoint.id: _secret_credentials(endpoint, findings[endpoint.id], hashes)
+        if endpoint.secret_arn
+        else _password_credentials(endpoint, now)
+        for endpoint in authenticated
     }
+
+
+def secret_findings(endpoints: Iterable[IngressEndpoint]) -> dict[str, tuple[Finding, ...]]:
+    """For each endpoint (with a secret) by ID what keeps it from that; () where nothing does."""
+    rows = list(endpoints)
+    findings = readers.findings_of(Use.ENDPOINT, {endpoint.arn: endpoint.secret_arn for endpoint in rows})
+    return {endpoint.id: findings[endpoint.arn] for endpoint in rows}
+
+
+def _secret_credentials(
+    endpoint: IngressEndpoint, findings: tuple[Finding, ...], hashes: Mapping[str, tuple[str, ...]]
+) -> Credentials:
+    if findings:
+        return Credentials(problem=", ".join(finding.flaw.value for finding in findings))
+    return Credentials(tuple(map(Credential, hashes.get(endpoint.secret_arn, ()))))
 
 
 def _password_credentials(endpoint: IngressEndpoint, now: datetime) -> Credentials:

@@ -48,6 +48,8 @@ class IngressEndpoint(Resource):
         RuleSet, verbose_name=_("rule set"), on_delete=models.PROTECT, related_name="endpoints"
     )
 
+    # An AUTH endpoint has either a secret or a password.
+    secret_arn = models.CharField(_("secret ARN"), max_length=600, blank=True)
     # Argon2id; the former one is good until `previous_password_expires_at`.
     password_hash = models.CharField(max_length=255, blank=True)
     password_version = models.PositiveIntegerField(default=0)

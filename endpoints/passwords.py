@@ -1,25 +1,10 @@
-"""SMTP passwords: their rules, and the Argon2id hashes that are all we keep of them."""
-
-import secrets
-import string
-
-import argon2
-from argon2.exceptions import InvalidHashError, VerificationError
+"""SMTP passwords: their rules (secrets_store.password_hashes keeps them)."""
 
 from core import service_model
-
-# 8 MiB and two passes take about 6 ms of one core: 150 AUTH a second for each core, where the usual
-# advice for sign-in pages (19 MiB, two passes) leaves 50, and a hundred guesses at once hold 0.8 GiB.
-# What is given away is a factor of 2.5 for who stole the hashes; a generated password (190 bits)
-# is out of reach either way, and guesses over SMTP are limited by the ingress.
-_HASHER = argon2.PasswordHasher(
-    time_cost=2, memory_cost=8 * 1024, parallelism=1, hash_len=32, salt_len=16, type=argon2.Type.ID
-)
+from secrets_store.logic.random_password import random_password
 
 MIN_LENGTH, MAX_LENGTH = 8, 64  # SmtpPassword of the service model
-GENERATED_LENGTH = 32
 _SYMBOLS = "!@#%+=_-"  # of the allowed ones those that shells, URLs and INI files leave alone
-_CLASSES = (string.ascii_uppercase, string.ascii_lowercase, string.digits, _SYMBOLS)
 
 
 def is_allowed(password: str) -> bool:
@@ -29,22 +14,4 @@ def is_allowed(password: str) -> bool:
 
 def generate_password() -> str:
     """32 characters, of each class at least one: other systems that share it often ask for that."""
-    alphabet = "".join(_CLASSES)
-    while True:
-        password = "".join(secrets.choice(alphabet) for _ in range(GENERATED_LENGTH))
-        if all(set(password) & set(letters) for letters in _CLASSES):
-            return password
-
-
-def hash_password(password: str) -> str:
-    """The encoded hash, parameters and salt included. Takes milliseconds: not on an event loop."""
-    return _HASHER.hash(password)
-
-
-def verify_password(password_hash: str, password: str | bytes) -> bool:
-    """Whether `password` made that hash; False for a hash that can't be read. Takes milliseconds,
-    without the GIL: from an event loop call it in a thread."""
-    try:
-        return _HASHER.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):
-        return False
+    return random_password(punctuation=_SYMBOLS)

@@ -21,17 +21,21 @@ from access.actor import Actor, Permission
 from access.services import audit, require
 from core import service_model
 from core.errors import Conflict, Invalid, NotFound, Problem
-from core.identifiers import resource_name
+from core.identifiers import new_id, resource_name
 from core.unset import UNSET, Unset
 from endpoints import tasks
 from endpoints.logic import life
 from endpoints.logic.life import Status, Verb
 from endpoints.models import IngressEndpoint
-from endpoints.passwords import MAX_LENGTH, MIN_LENGTH, hash_password, is_allowed
+from endpoints.passwords import MAX_LENGTH, MIN_LENGTH, is_allowed
 from policies.models import TrafficPolicy
-from resources.models import Resource
+from resources.models import Resource, arn_of
 from resources.services import bump_configuration, set_references, set_tags
 from rulesets.models import RuleSet
+from secrets_store.findings import sentence
+from secrets_store.logic.uses import Use
+from secrets_store.password_hashes import hash_password
+from secrets_store.services import readers
 
 log = structlog.get_logger()
 
@@ -66,9 +70,11 @@ def create(
     rule_set_id: str,
     tls_policy: str | None = None,
     password: str | None = None,
+    secret_arn: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> IngressEndpoint:
-    """`tls_policy` None: what the type starts with. `password`: of an AUTH endpoint, and only there.
+    """`tls_policy` None: what the type starts with. An AUTH endpoint, and no other, has a `password`
+    or a secret that it may read.
 
     Paths of problems: the parameters' names, Tags….
     """
@@ -77,17 +83,23 @@ def create(
         *_name_problems(name),
         *_choice_problems("type", type, Type.values),
         *_choice_problems("tls_policy", tls_policy, [None, *TlsPolicy.values]),
-        *_password_problems(type, password),
+        *_credential_problems(type, password, secret_arn),
     ]
-    if type == Type.AUTH and password is None:
-        problems.append(Problem("password", _("An Authenticated endpoint needs an SMTP password.")))
+    if type == Type.AUTH and password is None and secret_arn is None:
+        problems.append(
+            Problem("password", _("An Authenticated endpoint needs an SMTP password or a secret."))
+        )
     password_hash = hash_password(password) if password is not None and not problems else ""
     with transaction.atomic():
         policy = _find(TrafficPolicy, "traffic_policy_id", traffic_policy_id, problems)
         rule_set = _find(RuleSet, "rule_set_id", rule_set_id, problems)
+        endpoint_id = new_id(IngressEndpoint.PREFIX)
+        if secret_arn is not None and not problems:
+            problems += _secret_problems(endpoint_id, secret_arn)
         if problems or policy is None or rule_set is None:
             raise Invalid(problems)
         endpoint = IngressEndpoint(
+            id=endpoint_id,
             name=name,
             type=type,
             tls_policy=tls_policy or DEFAULT_TLS_POLICY[Type(type)],
@@ -95,6 +107,7 @@ def create(
             wished_status=Status.PROVISIONING.value,
             traffic_policy=policy,
             rule_set=rule_set,
+            secret_arn=secret_arn or "",
             password_hash=password_hash,
             password_version=1 if password_hash else 0,
         )
@@ -103,7 +116,7 @@ def create(
                 endpoint.save(force_insert=True)
         except IntegrityError as error:
             raise _name_taken(name) from error
-        set_references(endpoint.arn, name, [policy.arn, rule_set.arn])
+        _set_references(endpoint)
         set_tags(endpoint.arn, tags or {})
         audit(actor, "endpoints.create", endpoint.arn, name=name, type=type)
         bump_configuration()
@@ -121,11 +134,13 @@ def update(
     tls_policy: str | Unset = UNSET,
     status: str | Unset = UNSET,
     password: str | Unset = UNSET,
+    secret_arn: str | Unset = UNSET,
     tags: Mapping[str, str] | Unset = UNSET,
 ) -> IngressEndpoint:
     """Changes what is given; the endpoint is UPDATING until the ingress shows it.
 
-    `status`: ACTIVE or CLOSED. After a new password the former one is good for another 14 days.
+    `status`: ACTIVE or CLOSED. After a new password the former one is good for another 14 days. A
+    secret takes the place of a password, and the other way round.
     Conflict while the endpoint is on its way in or out. One that FAILED takes changes and stays FAILED.
     """
     require(actor, Permission.WRITE)
@@ -149,8 +164,13 @@ def update(
             problems += _choice_problems("tls_policy", tls_policy, TlsPolicy.values)
         if "wished_status" in changes:
             problems += _choice_problems("status", status, [wish.value for wish in life.WISHES])
-        if password is not UNSET:
-            problems += _password_problems(endpoint.type, password)
+        problems += _credential_problems(
+            endpoint.type,
+            None if password is UNSET else password,
+            None if secret_arn is UNSET else secret_arn,
+        )
+        if secret_arn is not UNSET and not problems:
+            problems += _secret_problems(endpoint.id, secret_arn)
         if problems:
             raise Invalid(problems)
         changed = sorted("status" if field == "wished_status" else field for field in changes)
@@ -160,8 +180,17 @@ def update(
                 "password_version": F("password_version") + 1,
                 "previous_password_hash": F("password_hash"),
                 "previous_password_expires_at": timezone.now() + FORMER_PASSWORD_LIFETIME,
+                "secret_arn": "",
             }
             changed.append("password")
+        if secret_arn is not UNSET and secret_arn != endpoint.secret_arn:
+            changes |= {
+                "secret_arn": secret_arn,
+                "password_hash": "",
+                "previous_password_hash": "",
+                "previous_password_expires_at": None,
+            }
+            changed.append("secret_arn")
         if changes:
             _change(endpoint, changes)
         if tags is not UNSET:
@@ -169,7 +198,7 @@ def update(
             changed.append("tags")
         endpoint = get(endpoint.id)
         if changed:
-            set_references(endpoint.arn, endpoint.name, [endpoint.traffic_policy.arn, endpoint.rule_set.arn])
+            _set_references(endpoint)
             audit(actor, "endpoints.update", endpoint.arn, name=endpoint.name, changed=changed)
     return endpoint
 
@@ -252,6 +281,14 @@ def _enqueue(task: Task, endpoint_id: str) -> None:
         log.warning("task_not_sent", task=task.name, endpoint=endpoint_id, error=str(error))
 
 
+def _set_references(endpoint: IngressEndpoint) -> None:
+    """What the endpoint uses can't be deleted meanwhile."""
+    used = [endpoint.traffic_policy.arn, endpoint.rule_set.arn]
+    if endpoint.secret_arn:
+        used.append(endpoint.secret_arn)
+    set_references(endpoint.arn, endpoint.name, used)
+
+
 # --- what is wrong --------------------------------------------------------------------------------
 
 
@@ -283,13 +320,23 @@ def _choice_problems(path: str, value: object, allowed: Iterable[object]) -> lis
     return [Problem(path, _("Must be one of %(known)s.") % {"known": ", ".join(str(v) for v in known if v)})]
 
 
-def _password_problems(endpoint_type: str, password: str | None) -> list[Problem]:
+def _secret_problems(endpoint_id: str, secret_arn: str) -> list[Problem]:
+    """Everything that would keep this endpoint from the secret, each with its remedy."""
+    arn = arn_of(IngressEndpoint.ARN_TYPE, endpoint_id)
+    findings = readers.findings_for(Use.ENDPOINT, arn, secret_arn)
+    return [Problem("secret_arn", sentence(finding)) for finding in findings]
+
+
+def _credential_problems(endpoint_type: str, password: str | None, secret_arn: str | None) -> list[Problem]:
     """The password itself is in no message."""
-    if password is None:
+    if password is None and secret_arn is None:
         return []
     if endpoint_type != Type.AUTH:
-        return [Problem("password", _("Only an Authenticated endpoint has an SMTP password."))]
-    if is_allowed(password):
+        path = "password" if secret_arn is None else "secret_arn"
+        return [Problem(path, _("Only an Authenticated endpoint has an SMTP password or a secret."))]
+    if password is not None and secret_arn is not None:
+        return [Problem("secret_arn", _("Choose either an SMTP password or a secret, not both."))]
+    if password is None or is_allowed(password):
         return []
     return [
         Problem(

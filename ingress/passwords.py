@@ -12,7 +12,7 @@ from datetime import datetime
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from endpoints.logic.snapshot import Credential, ServedEndpoint
-from endpoints.passwords import verify_password
+from secrets_store.password_hashes import verify_password
 
 _MAX_REMEMBERED = 10_000
 _MAX_WAITING = 200  # checks; at some 150 a second and core more than a second of work

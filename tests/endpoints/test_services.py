@@ -9,10 +9,10 @@ from access.models import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from endpoints import services
 from endpoints.models import IngressEndpoint
-from endpoints.passwords import verify_password
 from policies import services as policy_services
 from policies.models import TrafficPolicy
 from resources.services import configuration_version, tags_of, users_of
+from secrets_store.password_hashes import verify_password
 from tests.endpoints.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db

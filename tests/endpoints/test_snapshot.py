@@ -13,10 +13,10 @@ from django.utils import timezone
 from endpoints import snapshot_file
 from endpoints.logic.assembly import Assembler
 from endpoints.models import EndpointAddress, IngressEndpoint
-from endpoints.passwords import hash_password, verify_password
 from endpoints.snapshot import COPY_NAME, SnapshotSource, build_snapshot, read_document
 from policies.models import TrafficPolicy
 from resources.services import bump_configuration, configuration_version
+from secrets_store.password_hashes import hash_password, verify_password
 from tests.endpoints.conftest import PASSWORD
 
 CLIENT = ip_address("192.0.2.1")

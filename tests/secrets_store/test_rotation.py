@@ -11,7 +11,7 @@ from django.utils import timezone
 from core.errors import Conflict, Invalid
 from secrets_store.logic.schedule import BadSchedule, next_rotation
 from secrets_store.models import Secret, VersionStage
-from secrets_store.password_hashes import is_match
+from secrets_store.password_hashes import verify_password
 from secrets_store.services import readers, rotation, secrets, values
 from tests.secrets_store.conftest import PASSWORD
 
@@ -60,8 +60,8 @@ def test_generated_password_replaces_and_the_former_stays_good(actor, secret):
     password = json.loads(content)["password"]
     current, previous = readers.password_hashes_of([secret.arn])[secret.arn]
     assert password != PASSWORD
-    assert is_match(current, password)
-    assert is_match(previous, PASSWORD)
+    assert verify_password(current, password)
+    assert verify_password(previous, PASSWORD)
     assert not secret.stages.filter(name=VersionStage.PENDING).exists()
 
 

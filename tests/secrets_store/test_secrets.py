@@ -11,7 +11,7 @@ from access.models import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from resources.services import configuration_version, set_references
 from secrets_store.models import Secret, SecretVersion, VersionStage
-from secrets_store.password_hashes import is_match
+from secrets_store.password_hashes import verify_password
 from secrets_store.services import keys, readers, secrets, values
 from tests.secrets_store.conftest import PASSWORD
 
@@ -41,7 +41,7 @@ def test_auth_hashes_are_of_current_and_previous_only(actor, secret):
         secrets.put_value(actor, secret.arn, json.dumps({"password": password}))
     hashes = readers.password_hashes_of([secret.arn, "arn:aws:secretsmanager:us-east-1:1:secret:no-abcdef"])
     assert [
-        next((p for p in (PASSWORD, "second-Passw0rd", "third-Passw0rd") if is_match(h, p)), None)
+        next((p for p in (PASSWORD, "second-Passw0rd", "third-Passw0rd") if verify_password(h, p)), None)
         for h in hashes[secret.arn]
     ] == ["third-Passw0rd", "second-Passw0rd"]
 
