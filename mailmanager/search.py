@@ -19,7 +19,7 @@ MAX_RESULTS_PER_KIND = 20
 KINDS: tuple[tuple[type[Model], str], ...] = (
     (IngressEndpoint, "endpoints:detail"),
     (TrafficPolicy, "policies:detail"),
-    (RuleSet, "rulesets:detail"),
+    (RuleSet, "rulesets:summary"),
     (Relay, "relays:detail"),
     (Mailbox, "destinations:mailbox"),
 )

@@ -1,5 +1,7 @@
 """The dashboard, and what a load balancer asks."""
 
+from datetime import UTC, datetime
+
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -7,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from access.doors import page
+from mailmanager import dashboard as dashboard_rows
 from mailmanager.search import find
 
 MAX_SEARCH_LENGTH = 200
@@ -15,7 +18,22 @@ MAX_SEARCH_LENGTH = 200
 @require_safe
 @page()
 def dashboard(request: HttpRequest) -> HttpResponse:
-    return render(request, "mailmanager/dashboard.html", {"nav": "dashboard"})
+    bars = dashboard_rows.bars(datetime.now(UTC))
+    endpoint_counts = dashboard_rows.endpoint_counts()
+    context = {
+        "nav": "dashboard",
+        "endpoint_counts": endpoint_counts,
+        "endpoint_total": sum(count for _look, count in endpoint_counts),
+        "endpoints": dashboard_rows.first_endpoints(),
+        "prerequisites": dashboard_rows.missing_prerequisites() if not endpoint_counts else {},
+        "bars": bars,
+        "accepted": sum(bar.accepted for bar in bars),
+        "refused": sum(bar.refused for bar in bars),
+        "spool": dashboard_rows.spool(),
+        "messages_shown": dashboard_rows.latest_messages(),
+        "refusals": dashboard_rows.latest_refusals(),
+    }
+    return render(request, "mailmanager/dashboard.html", context)
 
 
 @require_safe

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.django_db
+
 
 def test_stranger_is_sent_to_sign_in(stranger, db):
     response = stranger.get("/")

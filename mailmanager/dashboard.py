@@ -1,0 +1,151 @@
+"""What the dashboard counts: bounded work, however much mail there is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count, Min, Q
+from django.db.models.functions import TruncHour
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from console.status import Look, Tone
+from endpoints.models import IngressEndpoint
+from mailflow.models import MessageTrace, Outcome, SpoolMessage
+from policies.models import TrafficPolicy
+from rulesets.models import RuleSet
+
+SHOWN_ENDPOINTS = 10
+SHOWN_MESSAGES = 8
+NEWEST_TRACES = 200  # looked through for accepted messages: a flood of refusals can't slow the page
+CHART_HOURS = 24
+SETTLED_AFTER = timedelta(minutes=5)  # traces are written in bulk, so the hour before may still grow
+
+ENDPOINT_LOOKS: dict[str, Look] = {
+    IngressEndpoint.Status.PROVISIONING: Look(_("Provisioning"), "pending", Tone.PENDING),
+    IngressEndpoint.Status.ACTIVE: Look(_("Active"), "success", Tone.SUCCESS),
+    IngressEndpoint.Status.UPDATING: Look(_("Updating"), "pending", Tone.PENDING),
+    IngressEndpoint.Status.CLOSED: Look(_("Closed"), "stopped", Tone.STOPPED),
+    IngressEndpoint.Status.FAILED: Look(_("Failed"), "error", Tone.ERROR),
+    IngressEndpoint.Status.DEPROVISIONING: Look(_("Deprovisioning"), "pending", Tone.PENDING),
+}
+OUTCOME_LOOKS: dict[str, Look] = {
+    Outcome.UNDER_WAY: Look(_("Under way"), "pending", Tone.PENDING),
+    Outcome.DELIVERED: Look(_("Delivered"), "success", Tone.SUCCESS),
+    Outcome.DROPPED: Look(_("Dropped"), "stopped", Tone.STOPPED),
+    Outcome.BOUNCED: Look(_("Bounced"), "warning", Tone.WARNING),
+    Outcome.FAILED: Look(_("Failed"), "error", Tone.ERROR),
+    Outcome.UNHANDLED: Look(_("No action took it"), "warning", Tone.WARNING),
+    Outcome.REFUSED: Look(_("Refused"), "stopped", Tone.STOPPED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """An hour of the chart. Heights are percent of the chart's; `accepted` stands on `refused`."""
+
+    begins_at: datetime
+    accepted: int
+    refused: int
+    x: int
+    accepted_height: float
+    refused_height: float
+
+    @property
+    def refused_y(self) -> float:
+        return 100 - self.refused_height
+
+    @property
+    def accepted_y(self) -> float:
+        return 100 - self.refused_height - self.accepted_height
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    waiting: int
+    retrying: int
+    oldest_id: str
+
+
+# --- endpoints ------------------------------------------------------------------------------------
+
+
+def endpoint_counts() -> list[tuple[Look, int]]:
+    """How many endpoints are in each state that one is in."""
+    counted = dict(IngressEndpoint.objects.order_by().values_list("status").annotate(Count("pk")))
+    return [(look, counted[status]) for status, look in ENDPOINT_LOOKS.items() if status in counted]
+
+
+def first_endpoints() -> list[tuple[IngressEndpoint, Look]]:
+    endpoints = IngressEndpoint.objects.select_related("traffic_policy", "rule_set").order_by("name")
+    return [(endpoint, ENDPOINT_LOOKS[endpoint.status]) for endpoint in endpoints[:SHOWN_ENDPOINTS]]
+
+
+def missing_prerequisites() -> dict[str, bool]:
+    """What a first endpoint needs, and whether it is there."""
+    return {"policy": TrafficPolicy.objects.exists(), "rule_set": RuleSet.objects.exists()}
+
+
+# --- mail -----------------------------------------------------------------------------------------
+
+
+def latest_messages() -> list[tuple[MessageTrace, Look]]:
+    """The newest accepted messages among the newest traces."""
+    traces = MessageTrace.objects.order_by("-id")[:NEWEST_TRACES]
+    accepted = [trace for trace in traces if trace.outcome != Outcome.REFUSED]
+    return [(trace, OUTCOME_LOOKS[trace.outcome]) for trace in accepted[:SHOWN_MESSAGES]]
+
+
+def latest_refusals() -> list[MessageTrace]:
+    refused = MessageTrace.objects.filter(outcome=Outcome.REFUSED).order_by("-id")
+    return list(refused.prefetch_related("recipients")[:SHOWN_MESSAGES])
+
+
+def spool() -> Spool:
+    now = timezone.now()
+    counted = SpoolMessage.objects.aggregate(
+        waiting=Count("pk"),
+        retrying=Count("pk", filter=Q(attempts__gt=0, next_attempt_at__gt=now)),
+        oldest=Min("pk"),
+    )
+    return Spool(counted["waiting"], counted["retrying"], counted["oldest"] or "")
+
+
+def bars(now: datetime) -> list[Bar]:
+    """The last 24 hours, oldest first."""
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=distance) for distance in reversed(range(CHART_HOURS))]
+    counts = _counts_of(hours, now)
+    most = max((sum(counts[hour]) for hour in hours), default=0) or 1
+    return [
+        Bar(hour, accepted, refused, index, 100 * accepted / most, 100 * refused / most)
+        for index, hour in enumerate(hours)
+        for accepted, refused in [counts[hour]]
+    ]
+
+
+def _counts_of(hours: Sequence[datetime], now: datetime) -> dict[datetime, tuple[int, int]]:
+    """(accepted, refused) of each hour. Hours that are over are counted once and remembered."""
+    keys = {hour: f"dashboard:{hour.timestamp():.0f}" for hour in hours}
+    remembered: dict[str, Any] = cache.get_many(keys.values())
+    counts = {hour: remembered[key] for hour, key in keys.items() if key in remembered}
+    missing = [hour for hour in hours if hour not in counts]
+    if missing:
+        counted = _count_since(min(missing))
+        counts.update({hour: counted.get(hour, (0, 0)) for hour in missing})
+        settled = [hour for hour in missing if hour + timedelta(hours=1) + SETTLED_AFTER < now]
+        cache.set_many({keys[hour]: counts[hour] for hour in settled}, timeout=(CHART_HOURS + 1) * 3600)
+    return counts
+
+
+def _count_since(begin: datetime) -> dict[datetime, tuple[int, int]]:
+    rows = (
+        MessageTrace.objects.filter(received_at__gte=begin)
+        .order_by()
+        .annotate(hour=TruncHour("received_at", tzinfo=begin.tzinfo))
+        .values("hour")
+        .annotate(all=Count("pk"), refused=Count("pk", filter=Q(outcome=Outcome.REFUSED)))
+    )
+    return {row["hour"]: (row["all"] - row["refused"], row["refused"]) for row in rows}
