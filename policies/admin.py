@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from access.services import actor_of
 from policies import services, words
 from policies.models import TrafficPolicy
+from policies.queries import policies_with_endpoint_count
 
 
 @admin.register(TrafficPolicy)
@@ -30,7 +31,7 @@ class TrafficPolicyAdmin(admin.ModelAdmin):
     ordering = ["name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrafficPolicy]:
-        return TrafficPolicy.objects.annotate(endpoint_count=Count("endpoints"))
+        return policies_with_endpoint_count()
 
     @admin.display(description=_("policy statements"))
     def statement_count(self, policy: TrafficPolicy) -> int:

@@ -4,7 +4,6 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -25,6 +24,7 @@ from policies.draft import Draft, problems_in
 from policies.forms import TriedForm
 from policies.logic.evaluate import compile_policy
 from policies.models import TrafficPolicy
+from policies.queries import policies_with_endpoint_count
 
 NAV = "policies"
 
@@ -44,7 +44,7 @@ def _crumbs(policy: TrafficPolicy | None = None, *, last: str = "") -> list[tupl
 def policy_list(request: HttpRequest) -> HttpResponse:
     listing = Listing(
         request,
-        TrafficPolicy.objects.annotate(endpoint_count=Count("endpoints")),
+        policies_with_endpoint_count(),
         columns=[
             Column("name", _("Name"), lambda policy: policy.name, sort="name"),
             Column("id", _("ID"), lambda policy: policy.id, sort="id"),

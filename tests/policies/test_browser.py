@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from policies import services
 from policies.models import TrafficPolicy
-from tests.policies.documents import allow, deny, ipv4, policy, recipient, tls
+from tests.policies.documents import allow, deny, ipv4, ipv6, policy, recipient, tls
 from tests.servers.browser import chromium, watched_context
 
 SHOTS = os.environ.get("SHOTS")  # a directory: pictures of the pages are left there
@@ -25,10 +25,15 @@ def open_page(live_server, owner, monkeypatch) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     with chromium() as browser:
 
-        def visit(address, width=1280, theme="light"):
+        def visit(address, width=1280, theme="light", **options):
             viewport = {"width": width, "height": 900}
             profile = watched_context(
-                browser, complaints, base_url=live_server.url, viewport=viewport, color_scheme=theme
+                browser,
+                complaints,
+                base_url=live_server.url,
+                viewport=viewport,
+                color_scheme=theme,
+                **options,
             )
             profile.add_cookies(
                 [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
@@ -100,6 +105,22 @@ def test_decision_comes_in_place(open_page, actor):
     page.get_by_role("button", name="Try").click()
     expect(page.locator("#decision")).to_contain_text("Statement 1 holds.")
     assert page.evaluate("window.stays")
+
+
+def test_policy_is_made_without_javascript(open_page):
+    page = open_page(reverse("policies:create"), java_script_enabled=False)
+    page.get_by_label("Name", exact=True).fill("inbound")
+    page.get_by_role("button", name="Add new policy statement").click()
+    page.locator("#statements-0-conditions-0-property").select_option("SENDER_IPV6")
+    page.get_by_role("button", name="Show its operators").click()
+    page.get_by_label("Values, one a line").fill("2001:db8::/32\nfe80::/10")
+    page.get_by_role("button", name="Add new condition").click()
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / "create-without-javascript.png", full_page=True)
+    page.get_by_role("button", name="Remove condition 2").click()
+    page.get_by_label("Name", exact=True).press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("inbound")
+    assert TrafficPolicy.objects.get().statements == [deny(ipv6("2001:db8::/32", "fe80::/10"))]
 
 
 @pytest.mark.parametrize(("width", "theme"), [(360, "light"), (1280, "dark"), (2560, "light")])
