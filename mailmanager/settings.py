@@ -30,6 +30,9 @@ PROVISION_TIMEOUT_SECONDS = env.int("MAILMANAGER_PROVISION_TIMEOUT_SECONDS", def
 SMTP_PORT = env.int("MAILMANAGER_SMTP_PORT", default=2525)
 SUBMISSION_PORT = env.int("MAILMANAGER_SUBMISSION_PORT", default=2587)
 DNS_ADDRESS = env.str("MAILMANAGER_DNS", default="127.0.0.1:5300")
+# NS records of the endpoints' zone, and the addresses of those in it; [] for `ns.<zone>` at MAILMANAGER_DNS.
+DNS_SERVERS = env.list("MAILMANAGER_DNS_SERVERS", default=[])
+DNS_SERVER_ADDRESSES = env.list("MAILMANAGER_DNS_SERVER_ADDRESSES", default=[])
 MAIL_DOMAIN = env.str("MAILMANAGER_MAIL_DOMAIN", default="mailmanager.test").strip(".").lower()
 RESOLVER = env.str("MAILMANAGER_RESOLVER", default="")  # "": the system's
 ACCOUNT_ID = env.str("MAILMANAGER_ACCOUNT_ID", default="123456789012")
