@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from core.cidr import parse_network
+from endpoints.logic.pool import PoolError, read_pool
 
 # RFC 1123 §2.1: letters, digits and hyphens, none at the ends; at least two labels.
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -35,14 +35,14 @@ def check_settings(**_arguments: Any) -> list[CheckMessage]:
 
 
 def _address_pool() -> Iterator[CheckMessage]:
-    hint = "MAILMANAGER_ADDRESS_POOL is a comma-separated list of addresses and CIDRs: 127.25.0.0/24"
+    hint = "MAILMANAGER_ADDRESS_POOL is a comma-separated list of addresses, ranges and CIDRs: 127.25.0.0/24"
     if not settings.ADDRESS_POOL:
         yield Error("The address pool is empty.", hint=hint, id="mailmanager.E001")
-    for entry in settings.ADDRESS_POOL:
-        try:
-            parse_network(entry)
-        except ValueError as error:
-            yield Error(f"The address pool can't be read: {error}.", hint=hint, id="mailmanager.E002")
+        return
+    try:
+        read_pool(settings.ADDRESS_POOL)
+    except PoolError as error:
+        yield Error(f"The address pool can't be read: {error}.", hint=hint, id="mailmanager.E002")
 
 
 def _ports() -> Iterator[CheckMessage]:
