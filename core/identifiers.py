@@ -10,6 +10,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 _ID_LENGTH = 24
 _MESSAGE_TIME_DIGITS = 12  # base 36 microseconds: 36**12 µs reach the year 152,000
 _MESSAGE_ID_LENGTH = 40
+_DIGITS = string.digits + string.ascii_lowercase  # base 36
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MESSAGE_ID = re.compile(rf"[a-z0-9]{{{_MESSAGE_ID_LENGTH}}}")
@@ -31,18 +32,26 @@ def new_record_label() -> str:
 
 def new_message_id(time_ns: int) -> str:
     """40 of a-z0-9 that sort by `time_ns` (nanoseconds since 1970) and can't be guessed."""
-    microseconds = time_ns // 1000
-    digits = []
-    for _ in range(_MESSAGE_TIME_DIGITS):
-        microseconds, digit = divmod(microseconds, 36)
-        digits.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
     # 142 random bits, drawn as one number: a choice for each letter would cost more than the rest.
     random_bits = int.from_bytes(secrets.token_bytes(18), "big")
     letters = []
     for _ in range(_MESSAGE_ID_LENGTH - _MESSAGE_TIME_DIGITS):
         random_bits, digit = divmod(random_bits, 36)
-        letters.append("0123456789abcdefghijklmnopqrstuvwxyz"[digit])
-    return "".join(reversed(digits)) + "".join(letters)
+        letters.append(_DIGITS[digit])
+    return _time_digits(time_ns // 1000) + "".join(letters)
+
+
+def first_message_id(at: datetime) -> str:
+    """What sorts before every message ID made at `at` or later, and behind those made before."""
+    return _time_digits(max(0, (at - _EPOCH) // timedelta(microseconds=1)))
+
+
+def _time_digits(microseconds: int) -> str:
+    digits = []
+    for _ in range(_MESSAGE_TIME_DIGITS):
+        microseconds, digit = divmod(microseconds, 36)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))
 
 
 def message_time(message_id: str) -> datetime | None:

@@ -39,21 +39,42 @@ def take(owner: str, *, limit: int, max_bytes: int) -> Intake:
     if not lease.is_anything_due(now):
         return Intake([], 0)
     claims = lease.claim(owner, limit=limit, max_bytes=max_bytes, now=now)
+    works, unplanned = _read(owner, claims, now)
+    if unplanned:
+        rule_sets = planning.RuleSets(work.envelope for work in unplanned)
+        _write_plan(owner, [(work, _walk(work, rule_sets, now)) for work in unplanned], now)
+    return Intake([work for work in works if work.states], len(claims))
+
+
+def open_one(owner: str, message_id: str) -> Work | None:
+    """One message under a lease of `owner`, planned: where no rule set was walked yet, that is what is
+    still to be done. None where another works on it, or it can't be read."""
+    now = datetime.now(UTC)
+    claim = lease.claim_one(owner, message_id, now)
+    works, unplanned = _read(owner, [claim] if claim else [], now)
+    for work in unplanned:
+        state = planning.walk_later(0, work.envelope.forward_paths, now)
+        work.states = {0: state}
+        _write_plan(owner, [(work, _story(work, planning.Walked(states=[state])))], now)
+    return works[0] if works and works[0].states else None
+
+
+def _read(owner: str, claims: Sequence[Claim], now: datetime) -> tuple[list[Work], list[Work]]:
+    """Everything that can be read, and those of it that have no plan yet."""
     envelopes = _envelopes(owner, claims, now)
-    rule_sets = planning.RuleSets(envelopes.values())
+    names = planning.endpoint_names(envelopes.values())
     contents = lease.contents(list(envelopes))
     works = {
         message_id: Work(
-            message_id, envelope, contents.get(message_id, b""), rule_sets.endpoint_name(envelope)
+            message_id, envelope, contents.get(message_id, b""), names.get(envelope.endpoint_id, "")
         )
         for message_id, envelope in envelopes.items()
     }
-    planned = [claim.message_id for claim in claims if claim.is_planned and claim.message_id in works]
+    planned = {claim.message_id for claim in claims if claim.is_planned and claim.message_id in works}
     if planned:
         for row in SpoolDelivery.objects.filter(message_id__in=planned).order_by("position"):
             works[row.message_id].states[row.position] = state_of(row)
-    _plan(owner, [work for work in works.values() if work.message_id not in set(planned)], rule_sets, now)
-    return Intake([work for work in works.values() if work.states], len(claims))
+    return list(works.values()), [work for work in works.values() if work.message_id not in planned]
 
 
 def _envelopes(owner: str, claims: Sequence[Claim], now: datetime) -> dict[str, Envelope]:
@@ -78,13 +99,11 @@ def _put_off(owner: str, claim: Claim, reason: str, now: datetime) -> None:
     lease.release(owner, [(claim.message_id, again_at or lease.NEVER)])
 
 
-def _plan(owner: str, works: Sequence[Work], rule_sets: planning.RuleSets, now: datetime) -> None:
-    """Walk the rules, and write down what is to be done: from then on a message is never planned again."""
-    if not works:
-        return
-    stories = [_walk(work, rule_sets, now) for work in works]
+def _write_plan(owner: str, planned: Sequence[tuple[Work, Story]], now: datetime) -> None:
+    """Write down what is to be done: from then on a message is never planned again."""
     # The trace first: written twice it stays one, but a message that is over is not found again.
-    trace.write(stories)
+    trace.write([story for _work, story in planned])
+    works = [work for work, _story in planned]
     over = [work.message_id for work in works if not work.states]
     with transaction.atomic(using=settings.SPOOL_ALIAS):
         # Whose lease went over to another meanwhile is planned there.
@@ -109,8 +128,13 @@ def _plan(owner: str, works: Sequence[Work], rule_sets: planning.RuleSets, now: 
 def _walk(work: Work, rule_sets: planning.RuleSets, now: datetime) -> Story:
     walked = planning.walk(work.envelope, work.message, rule_sets, now=now, attempt=0, first_position=0)
     work.states = {state.delivery.position: state for state in walked.states}
+    return _story(work, walked)
+
+
+def _story(work: Work, walked: planning.Walked) -> Story:
+    """The beginning of a message's story."""
     envelope = work.envelope
-    detail = {"Endpoint": work.endpoint_name, "Recipients": list(envelope.forward_paths)}
+    detail = {"Endpoint": work.endpoint_name}
     accepted = Event("accepted", EventKind.ACCEPTED, envelope.received_at, detail, envelope.forward_paths)
     return Story(
         work.message_id,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections, transaction
+from django.db.models import Q
 
 from mailflow.models import SpoolContent, SpoolMessage
 from mailflow.sql import bulk_cursor, stored_time
@@ -65,6 +66,16 @@ def claim(owner: str, *, limit: int, max_bytes: int, now: datetime) -> list[Clai
             kept.append(one)
         release(owner, [(one.message_id, now) for one in claims[len(kept) :]])
     return kept
+
+
+def claim_one(owner: str, message_id: str, now: datetime) -> Claim | None:
+    """This message, due or not; None where somebody works on it, or it is not there."""
+    until = now + lease_duration()
+    free = SpoolMessage.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), pk=message_id)
+    if not free.update(lease_owner=owner, leased_until=until, next_attempt_at=until):
+        return None
+    row = SpoolMessage.objects.get(pk=message_id)
+    return Claim(message_id, row.envelope, row.size_bytes, row.planned_at is not None, row.attempts)
 
 
 def _json(value: Any) -> Any:

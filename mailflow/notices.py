@@ -22,6 +22,14 @@ def send_notice() -> None:
     current_app.send_task(PROCESS_TASK, retry=False, ignore_result=True, expires=_EXPIRES_SECONDS)
 
 
+def try_to_send_notice() -> None:
+    """For who has no thread to spare: a broker that is away is logged, and the sweep makes up for it."""
+    try:
+        send_notice()
+    except Exception as error:  # noqa: BLE001 - whatever the broker's library raises
+        log.warning("process_notice_failed", error=str(error))
+
+
 class Notifier:
     """`notify()` never blocks and never fails; a thread talks to the broker."""
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
@@ -37,28 +37,28 @@ class Walked:
     outcomes: dict[str, Outcome] = field(default_factory=dict)  # of forward-paths that end here
 
 
-class RuleSets:
-    """Compiled rule sets and endpoints' names, of one batch; compiled ones are kept beyond it."""
+def endpoint_names(envelopes: Iterable[Envelope]) -> dict[str, str]:
+    """By ID; an endpoint that is gone has none."""
+    ids = {envelope.endpoint_id for envelope in envelopes}
+    return dict(IngressEndpoint.objects.filter(pk__in=ids).values_list("pk", "name"))
 
-    _compiled: "OrderedDict[tuple[str, datetime], CompiledRuleSet]" = OrderedDict()
+
+class RuleSets:
+    """The rule sets of one batch; what is compiled of them is kept beyond it."""
+
+    _compiled: "ClassVar[OrderedDict[tuple[str, datetime], CompiledRuleSet]]" = OrderedDict()
 
     def __init__(self, envelopes: Iterable[Envelope]) -> None:
         envelopes = list(envelopes)
-        endpoints = IngressEndpoint.objects.filter(pk__in={envelope.endpoint_id for envelope in envelopes})
-        self._endpoints = {
-            pk: (name, rule_set_id)
-            for pk, name, rule_set_id in endpoints.values_list("pk", "name", "rule_set_id")
-        }
-        wanted = {envelope.rule_set_id for envelope in envelopes}
-        wanted |= {rule_set_id for _name, rule_set_id in self._endpoints.values()}
+        endpoint_ids = {envelope.endpoint_id for envelope in envelopes}
+        endpoints = IngressEndpoint.objects.filter(pk__in=endpoint_ids)
+        self._current = dict(endpoints.values_list("pk", "rule_set_id"))
+        wanted = {envelope.rule_set_id for envelope in envelopes} | set(self._current.values())
         self._rows = {row.pk: row for row in RuleSet.objects.filter(pk__in=wanted)}
-
-    def endpoint_name(self, envelope: Envelope) -> str:
-        return self._endpoints.get(envelope.endpoint_id, ("", ""))[0]
 
     def find(self, envelope: Envelope) -> RuleSet | None:
         """The rule set that the message came with; where it is gone, the one its endpoint has now."""
-        current_id = self._endpoints.get(envelope.endpoint_id, ("", ""))[1]
+        current_id = self._current.get(envelope.endpoint_id, "")
         return self._rows.get(envelope.rule_set_id) or self._rows.get(current_id)
 
     def compiled(self, rule_set: RuleSet) -> CompiledRuleSet:
@@ -106,7 +106,7 @@ def walk(
 def _refused(envelope: Envelope, walked: Walked, now: datetime, attempt: int) -> Walked:
     """The delivery of kind Walk says so itself, so a first walk only makes one."""
     if attempt == 0:
-        walked.states = [_walk_delivery(0, envelope.forward_paths, now)]
+        walked.states = [walk_later(0, envelope.forward_paths, now)]
     words = f"the message has more than {MAX_HOPS} Received fields: it goes in a circle"
     walked.results = [Result(path, Finish.PERMANENT, words, _LOOP_STATUS) for path in envelope.forward_paths]
     return walked
@@ -114,7 +114,7 @@ def _refused(envelope: Envelope, walked: Walked, now: datetime, attempt: int) ->
 
 def _not_walked(envelope: Envelope, walked: Walked, words: str, now: datetime, attempt: int) -> Walked:
     if attempt == 0:
-        walked.states = [_walk_delivery(0, envelope.forward_paths, now)]
+        walked.states = [walk_later(0, envelope.forward_paths, now)]
     walked.results = [Result(path, Finish.TEMPORARY, words[:500]) for path in envelope.forward_paths]
     return walked
 
@@ -129,7 +129,7 @@ def _planned(
     )
     if plan.failed and attempt == 0:
         position = first_position + len(deliveries)
-        walked.states.append(_walk_delivery(position, plan.failed, now))
+        walked.states.append(walk_later(position, plan.failed, now))
     walked.results = [
         Result(path, Finish.TEMPORARY, words)
         if path in plan.failed
@@ -145,7 +145,8 @@ def _planned(
     return walked
 
 
-def _walk_delivery(position: int, forward_paths: Sequence[str], now: datetime) -> DeliveryState:
+def walk_later(position: int, forward_paths: Sequence[str], now: datetime) -> DeliveryState:
+    """A delivery that stands for walking the rule set, for those whose walk is still to be done."""
     paths = tuple(dict.fromkeys(forward_paths))
     return DeliveryState.at_first(
         Delivery(

@@ -1,4 +1,10 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from mailflow import views
 
 app_name = "mailflow"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", views.trace_list, name="list"),
+    path("<slug:message_id>/", views.detail, name="detail"),
+    path("<slug:message_id>/retry/", views.retry, name="retry"),
+]

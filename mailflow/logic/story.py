@@ -101,6 +101,7 @@ _KINDS: dict[str, str] = {
     "DeliverToMailbox": gettext_noop("Delivery to the mailbox"),
     "WriteToS3": gettext_noop("Writing to the bucket"),
     "Dsn": gettext_noop("Sending the bounce"),
+    "Walk": gettext_noop("Walking the rule set"),
 }
 
 
