@@ -38,7 +38,7 @@ _MAX_OFFERED = 500  # of each kind in a list to choose from; other names can be 
 def _crumbs(rule_set: RuleSet | None = None, *, last: str = "") -> list[tuple[str, str]]:
     crumbs = [(_("Rule sets"), reverse("rulesets:list"))]
     if rule_set:
-        crumbs.append((rule_set.name, reverse("rulesets:summary", args=[rule_set.id])))
+        crumbs.append((rule_set.name, reverse("rulesets:detail", args=[rule_set.id])))
     if last:
         crumbs.append((last, ""))
     name, _url = crumbs[-1]
@@ -69,7 +69,7 @@ def rule_set_list(request: HttpRequest) -> HttpResponse:
         empty_title=_("No rule sets"),
         empty_text=_("A rule set says what becomes of the mail that an ingress endpoint accepted."),
         empty_action=(_("Create rule set"), reverse("rulesets:create")),
-        row_url=lambda rule_set: reverse("rulesets:summary", args=[rule_set.id]),
+        row_url=lambda rule_set: reverse("rulesets:detail", args=[rule_set.id]),
         actions=[
             (_("Edit"), reverse("rulesets:edit_chosen")),
             (_("Delete"), reverse("rulesets:delete_chosen")),
@@ -109,7 +109,7 @@ def _edit(request: HttpRequest, rule_set: RuleSet | None) -> HttpResponse:
         except (Invalid, Conflict, QuotaExceeded) as error:
             draft.show_error(error)
         else:
-            return redirect(_way_back(request) or reverse("rulesets:summary", args=[saved.id]))
+            return redirect(_way_back(request) or reverse("rulesets:detail", args=[saved.id]))
     context = {
         "draft": draft,
         "rule_set": rule_set,
@@ -145,12 +145,12 @@ def _choices() -> Choices:
 def _names() -> words.Names:
     relays = {}
     for relay in Relay.objects.all():
-        relays[relay.id] = relays[relay.arn] = (relay.name, "")
+        relays[relay.id] = relays[relay.arn] = (relay.name, reverse("relays:detail", args=[relay.id]))
     return words.Names(relays)
 
 
 def _page_of(rule_set: RuleSet | None) -> str:
-    return reverse("rulesets:summary", args=[rule_set.id]) if rule_set else reverse("rulesets:list")
+    return reverse("rulesets:detail", args=[rule_set.id]) if rule_set else reverse("rulesets:list")
 
 
 def _way_back(request: HttpRequest) -> str:
@@ -167,12 +167,12 @@ def check(request: HttpRequest) -> HttpResponse:
     return check_response(request, problems_in, field="document")
 
 
-# --- summary --------------------------------------------------------------------------------------
+# --- detail ---------------------------------------------------------------------------------------
 
 
 @page()
 @require_safe
-def summary(request: HttpRequest, rule_set_id: str) -> HttpResponse:
+def detail(request: HttpRequest, rule_set_id: str) -> HttpResponse:
     rule_set = services.get(rule_set_id)
     doubts = services.doubts_of(rule_set)
     context = {
@@ -185,7 +185,7 @@ def summary(request: HttpRequest, rule_set_id: str) -> HttpResponse:
         "nav": NAV,
         "breadcrumbs": _crumbs(rule_set),
     }
-    return render(request, "rulesets/summary.html", context)
+    return render(request, "rulesets/detail.html", context)
 
 
 @page()
@@ -235,7 +235,7 @@ def restore(request: HttpRequest, rule_set_id: str) -> HttpResponse:
         raise NotFound(_("Choose a version to restore."))
     rule_set = services.restore_version(actor_of(request), rule_set_id, int(number))
     messages.success(request, _("Version %(number)s was restored.") % {"number": number})
-    return redirect("rulesets:summary", rule_set.id)
+    return redirect("rulesets:detail", rule_set.id)
 
 
 @page(Permission.WRITE)
@@ -247,12 +247,12 @@ def delete(request: HttpRequest, rule_set_id: str) -> HttpResponse:
         kind=_("rule set"),
         delete=lambda: services.delete(actor_of(request), rule_set.id),
         list_url=reverse("rulesets:list"),
-        cancel_url=reverse("rulesets:summary", args=[rule_set.id]),
+        cancel_url=reverse("rulesets:detail", args=[rule_set.id]),
         consequences=[_("Its rules, versions and tags go with it.")],
         users=[(name, "") for name in services.user_names(rule_set)],
         breadcrumbs=[
             (_("Rule sets"), reverse("rulesets:list")),
-            (rule_set.name, reverse("rulesets:summary", args=[rule_set.id])),
+            (rule_set.name, reverse("rulesets:detail", args=[rule_set.id])),
         ],
         nav=NAV,
     )

@@ -84,7 +84,7 @@ def page(client, address, **data):
 
 # --- the cast -------------------------------------------------------------------------------------
 
-READ = ["list", "summary", "try"]
+READ = ["list", "detail", "try"]
 WRITE = ["create", "edit", "delete"]
 
 
@@ -117,12 +117,12 @@ def test_a_colleague_changes_nothing(colleague, everything, name):
 
 
 def test_a_colleague_is_offered_no_change(colleague, everything):
-    html = page(colleague, url("summary", everything.id))
+    html = page(colleague, url("detail", everything.id))
     assert url("edit", everything.id) not in html
     assert url("create") not in page(colleague, url("list"))
 
 
-@pytest.mark.parametrize("name", ["summary", "edit", "try", "delete"])
+@pytest.mark.parametrize("name", ["detail", "edit", "try", "delete"])
 def test_a_rule_set_that_is_not_there_is_not_found(owner, name):
     assert owner.get(url(name, "rs-nowhere")).status_code == 404
 
@@ -150,14 +150,14 @@ def test_the_summary_asks_as_often_for_many_rules_as_for_one(
 ):
     few = services.create(actor, name="few", rules=[rule(mailbox(), bucket(), relay(smarthost.id))])
     many = services.create(actor, name="many", rules=[rule(mailbox(), bucket(), relay(smarthost.id))] * 40)
-    page(owner, url("summary", few.id))
+    page(owner, url("detail", few.id))
     for rule_set in (few, many):
         with django_assert_max_num_queries(14):
-            page(owner, url("summary", rule_set.id))
+            page(owner, url("detail", rule_set.id))
 
 
 def test_the_summary_tells_rules_in_words_and_lets_nothing_out(owner, everything):
-    html = page(owner, url("summary", everything.id))
+    html = page(owner, url("detail", everything.id))
     assert HOSTILE not in html
     told = unescape(html)
     for words in (
@@ -184,12 +184,12 @@ def test_what_is_there_is_not_warned_of(owner, actor):
     create_mailbox(actor, name="staff")
     create_bucket(actor, name="mail")
     made = services.create(actor, name="inbound", rules=[rule(mailbox(), bucket())])
-    assert "alert--warning" not in page(owner, url("summary", made.id))
+    assert "alert--warning" not in page(owner, url("detail", made.id))
 
 
 def test_a_rule_that_has_no_words_is_shown_as_it_is(owner):
     odd = RuleSet.objects.create(name="odd", rules=[{"Actions": [{"Archive": {"TargetArchive": "a"}}]}])
-    assert "TargetArchive" in unescape(page(owner, url("summary", odd.id)))
+    assert "TargetArchive" in unescape(page(owner, url("detail", odd.id)))
     assert "edit it as JSON" in page(owner, url("edit", odd.id), rule="1")
     assert "TargetArchive" in unescape(page(owner, url("edit", odd.id), **{"as": "json"}))
     assert owner.post(url("try", odd.id), TRIED).status_code == 200
@@ -228,7 +228,7 @@ def test_a_rule_set_is_made_button_by_button(owner, actor, smarthost):
     assert form["name"] == "inbound"
     saved = form.save()
     made = RuleSet.objects.get()
-    assert saved.went_to == url("summary", made.id)
+    assert saved.went_to == url("detail", made.id)
     assert made.rules == [
         rule(mailbox("staff")),
         rule(
@@ -265,7 +265,7 @@ def test_the_way_leads_back_to_where_a_rule_set_was_needed(owner):
     assert form.save().went_to == "/ingress-endpoints/"
     form = visit(owner, url("create") + "?next=https://evil.example/")
     form["name"] = "other"
-    assert form.save().went_to == url("summary", RuleSet.objects.get(name="other").id)
+    assert form.save().went_to == url("detail", RuleSet.objects.get(name="other").id)
 
 
 @pytest.mark.parametrize(
