@@ -15,6 +15,7 @@ from core.errors import Conflict, Invalid, Problem, ServiceError
 from rulesets import services
 from rulesets.action_editor import Choices
 from rulesets.forms import JsonForm, NameForm
+from rulesets.logic.check import check_whole
 from rulesets.models import RuleSet
 from rulesets.rules_editor import RulesEditor
 
@@ -37,7 +38,7 @@ class Draft:
         self.mode = FORM
         self.form: ConsoleForm = NameForm()
         self.editor = RulesEditor(choices, settings.MAX_RULES)
-        self.based_on = services.latest_version(rule_set) if rule_set else 0
+        self.based_on = services.newest_version(rule_set) if rule_set else 0
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -126,8 +127,10 @@ class Draft:
 
     def show_error(self, error: ServiceError) -> None:
         """What the service refused, beside what it is about."""
-        if isinstance(error, Conflict) and not error.path and self.rule_set:
-            self.based_on = services.latest_version(self.rule_set)  # saving again replaces it
+        if isinstance(error, Conflict) and error.path == "based_on" and self.rule_set:
+            self.based_on = services.newest_version(
+                self.rule_set
+            )  # so that saving again replaces it, knowingly
         if isinstance(error, Invalid) and self.mode == FORM:
             rest = self.editor.place(error.problems)
             if not rest:
@@ -143,11 +146,4 @@ class Draft:
 
 def problems_in(document: Any) -> list[Problem]:
     """What `{"Rules": […]}` lacks to be saved, for JSON editors."""
-    if not isinstance(document, dict):
-        return [Problem("", "must be an object with Rules")]
-    unknown = [
-        Problem(str(name), "is not known here; known is Rules") for name in document if name != "Rules"
-    ]
-    if "Rules" not in document:
-        return [*unknown, Problem("", "must have Rules, a list")]
-    return [*unknown, *services.check(document["Rules"])]
+    return check_whole(document, services.check)

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Max, ProtectedError, QuerySet
+from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -68,18 +68,17 @@ def update(
     name: str | Unset = UNSET,
     rules: Rules | Unset = UNSET,
     tags: Mapping[str, str] | Unset = UNSET,
-    based_on: int | None = None,
+    based_on: int | Unset = UNSET,
 ) -> RuleSet:
     """Problems as with `create`. A new version is kept where the rules are others than before.
-    Conflict where `based_on`, the version that the wish was made from, is not the last one any more."""
+
+    `based_on`: the version that the change was made from; Conflict where a newer one has been saved.
+    """
     require(actor, Permission.WRITE)
     with transaction.atomic():
         rule_set = _locked(rule_set_id)
-        if based_on not in (None, latest := latest_version(rule_set)):
-            raise Conflict(
-                _("Somebody else saved %(name)s meanwhile (version %(number)d). Save again to replace it.")
-                % {"name": rule_set.name, "number": latest}
-            )
+        if based_on is not UNSET:
+            _require_newest(rule_set, based_on)
         wishes = {"name": name, "rules": UNSET if rules is UNSET else _as_list(rules)}
         changed = [
             field
@@ -108,7 +107,7 @@ def restore_version(actor: Actor, rule_set_id: str, number: int) -> RuleSet:
     Invalid where it names a relay that is gone."""
     require(actor, Permission.WRITE)
     rule_set = get(rule_set_id)
-    version = DocumentVersion.objects.filter(resource_arn=rule_set.arn, number=number).first()
+    version = versions_of(rule_set).filter(number=number).first()
     if version is None:
         raise NotFound(_("%(name)s has no version %(number)d.") % {"name": rule_set.name, "number": number})
     with transaction.atomic():
@@ -134,22 +133,25 @@ def delete(actor: Actor, rule_set_id: str) -> None:
         bump_configuration()
 
 
-def latest_version(rule_set: RuleSet) -> int:
-    """Its number; 0 where none was kept."""
-    versions = DocumentVersion.objects.filter(resource_arn=rule_set.arn)
-    return versions.aggregate(last=Max("number"))["last"] or 0
-
-
 def user_names(rule_set: RuleSet) -> list[str]:
     """Names of the ingress endpoints, and of whatever else names it, in order."""
     endpoints = rule_set.endpoints.values_list("name", flat=True)
     return sorted({*endpoints, *(user.source_name for user in users_of(rule_set.arn))})
 
 
+def newest_version(rule_set: RuleSet) -> int:
+    """0 for a rule set that was stored past the services."""
+    return versions_of(rule_set).values_list("number", flat=True).first() or 0
+
+
 def former_versions(rule_set: RuleSet) -> list[int]:
     """Numbers of the kept versions but for the one in force, the newest first."""
-    versions = DocumentVersion.objects.filter(resource_arn=rule_set.arn).order_by("-number")
-    return list(versions.values_list("number", flat=True)[1:])
+    return list(versions_of(rule_set).values_list("number", flat=True)[1:])
+
+
+def versions_of(rule_set: RuleSet) -> QuerySet[DocumentVersion]:
+    """The newest first."""
+    return DocumentVersion.objects.filter(resource_arn=rule_set.arn).order_by("-number")
 
 
 def check(rules: Any) -> list[Problem]:
@@ -224,6 +226,16 @@ def _locked(rule_set_id: str) -> RuleSet:
     if rule_set is None:
         raise _unknown(rule_set_id)
     return rule_set
+
+
+def _require_newest(rule_set: RuleSet, based_on: int) -> None:
+    newest = versions_of(rule_set).first()
+    if newest is not None and newest.number != based_on:
+        raise Conflict(
+            _("%(person)s saved version %(number)d in the meantime. Save again to replace it.")
+            % {"person": newest.saved_by, "number": newest.number},
+            path="based_on",
+        )
 
 
 def _unknown(id_or_arn: str) -> NotFound:

@@ -7,7 +7,7 @@ has that isn't built, refused by its name.
 
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -53,6 +53,17 @@ def check_document(rules: Any, limits: Limits = NO_LIMITS) -> list[Problem]:
     all of it. At most MAX_PROBLEMS.
     """
     return list(islice(_check_rules(rules, limits), MAX_PROBLEMS))
+
+
+def check_whole(document: Any, check: Callable[[Any], list[Problem]]) -> list[Problem]:
+    """Problems of an object that has Rules and nothing else, as JSON editors and files have it; `check`
+    is asked about the rules."""
+    if not isinstance(document, dict) or "Rules" not in document:
+        return [Problem("", "must be an object with Rules, a list")]
+    unknown = [
+        Problem(str(name), "is not known here; known is Rules") for name in document if name != "Rules"
+    ]
+    return [*unknown, *check(document["Rules"])]
 
 
 def _check_rules(rules: Any, limits: Limits) -> Iterator[Problem]:

@@ -327,7 +327,7 @@ def test_what_is_opened_and_closed_stays_as_it_was(owner, everything):
     assert form.press("rules:close").save().went_to
     everything.refresh_from_db()
     assert everything.rules == before
-    assert services.latest_version(everything) == 1
+    assert services.newest_version(everything) == 1
 
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["plain", "htmx"])
@@ -364,7 +364,7 @@ def test_a_relay_that_is_gone_is_said_beside_its_action(owner, everything, actor
     form = visit(owner, url("edit", everything.id) + "?rule=2")
     services.update(actor, everything.id, rules=[])
     relay_services.delete(actor, everything.rules[1]["Actions"][2]["Relay"]["Relay"])
-    form["based_on"] = str(services.latest_version(everything))
+    form["based_on"] = str(services.newest_version(everything))
     refused = form.save()
     assert "There is no SMTP relay" in refused.text
     assert refused["open"] == "1"
@@ -374,7 +374,7 @@ def test_what_somebody_else_saved_is_not_lost_unasked(owner, everything, actor):
     form = visit(owner, url("edit", everything.id)).press("rules:remove:0")
     services.update(actor, everything.id, rules=[rule(DROP)])
     refused = form.save()
-    assert "Somebody else saved" in refused.text
+    assert "saved version 2 in the meantime" in refused.text
     assert RuleSet.objects.get().rules == [rule(DROP)]
     assert refused.save().went_to
     assert RuleSet.objects.get().rules == everything.rules[1:]
@@ -421,7 +421,7 @@ def test_form_and_json_hand_over_what_was_typed(owner, everything):
     [
         ("{", "Line 1"),
         ("[]", "an object with Rules"),
-        ("{}", "must have Rules"),
+        ("{}", "an object with Rules"),
         ('{"Rules": [], "Name": "a"}', "not known here"),
         (
             '{\n"Rules": [\n{"Actions": [{"Archive": {"TargetArchive": "a"}}]}]}',
