@@ -2,13 +2,15 @@
 
 from ipaddress import ip_address, ip_network
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.cidr import Address
 from core.envelope import TlsVersion
 from policies.logic.evaluate import Decision, Reason, Verdict, compile_policy
 from tests.policies.documents import Json, ipv4, ipv6, policy, recipient, tls
+
+unhurried = settings(deadline=None)  # a busy machine is no failure
 
 # Few letters, so that random texts meet.
 texts = st.text("aB@.", min_size=0, max_size=5)
@@ -96,6 +98,7 @@ def decide_plainly(document: Json, rcpt: str, peer: Address, version: TlsVersion
     return Decision(Verdict(document["DefaultAction"]), Reason.DEFAULT)
 
 
+@unhurried
 @given(policies, recipients, peers, versions)
 def test_a_compiled_policy_says_what_a_plain_reading_says(document, rcpt, peer, version):
     assert compile_policy(document).decide(rcpt, peer, version) == decide_plainly(
@@ -103,6 +106,7 @@ def test_a_compiled_policy_says_what_a_plain_reading_says(document, rcpt, peer, 
     )
 
 
+@unhurried
 @given(many_contains, recipients, peers, versions)
 def test_texts_filed_by_their_pieces_are_found_as_well(document, rcpt, peer, version):
     assert compile_policy(document).decide(rcpt, peer, version) == decide_plainly(
@@ -110,6 +114,7 @@ def test_texts_filed_by_their_pieces_are_found_as_well(document, rcpt, peer, ver
     )
 
 
+@unhurried
 @given(policies, st.randoms(use_true_random=False), recipients, peers, versions)
 def test_the_verdict_does_not_depend_on_the_order_of_statements_or_conditions(
     document, random, rcpt, peer, version
@@ -124,6 +129,7 @@ def test_the_verdict_does_not_depend_on_the_order_of_statements_or_conditions(
     assert (after.verdict, after.reason) == (before.verdict, before.reason)
 
 
+@unhurried
 @given(policies, recipients, peers, versions)
 def test_an_explanation_agrees_with_its_decision(document, rcpt, peer, version):
     explanation = compile_policy(document).explain(rcpt, peer, version)
