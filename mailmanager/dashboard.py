@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Q
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -64,9 +64,11 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Spool:
+    """Messages that got their 250 and are not done with: all, those for a later attempt, those held."""
+
     waiting: int
     retrying: int
-    oldest_id: str
+    held: int
 
 
 # --- endpoints ------------------------------------------------------------------------------------
@@ -105,12 +107,14 @@ def latest_refusals() -> list[MessageTrace]:
 
 def spool() -> Spool:
     now = timezone.now()
+    is_leased = Q(leased_until__gt=now)  # a worker is at it; the next attempt is the end of its lease
+    is_held = ~Q(hold_reason="")
     counted = SpoolMessage.objects.aggregate(
         waiting=Count("pk"),
-        retrying=Count("pk", filter=Q(attempts__gt=0, next_attempt_at__gt=now)),
-        oldest=Min("pk"),
+        held=Count("pk", filter=is_held),
+        retrying=Count("pk", filter=Q(next_attempt_at__gt=now) & ~is_leased & ~is_held),
     )
-    return Spool(counted["waiting"], counted["retrying"], counted["oldest"] or "")
+    return Spool(**counted)
 
 
 def bars(now: datetime) -> list[Bar]:

@@ -16,7 +16,7 @@ from access.models import User
 from console.deletion import delete_view
 from console.forms import ConsoleForm, SizeField, TagsField
 from console.json_editor import check_response
-from console.listing import Column, Listing
+from console.listing import Column, Listing, go_to_selected
 from console.status import Look, Tone
 from console.wizard import Step, WizardView
 from core.errors import Conflict, Problem
@@ -180,7 +180,12 @@ def check(request: HttpRequest) -> HttpResponse:
 
 
 @page()
-def delete(request: HttpRequest) -> HttpResponse:
+def selected(request: HttpRequest) -> HttpResponse:
+    return go_to_selected(request, "gallery-delete", "gallery-list")
+
+
+@page()
+def delete(request: HttpRequest, key: str = "") -> HttpResponse:
     def refuse() -> None:
         raise Conflict("It is on its way; wait until it rests.")
 
@@ -218,7 +223,9 @@ class GalleryWizard(WizardView):
 
 urlpatterns = [
     path("gallery/", gallery),
-    path("gallery/list", list_page),
+    path("gallery/list", list_page, name="gallery-list"),
+    path("gallery/selected", selected),
+    path("gallery/<str:key>/delete", delete, name="gallery-delete"),
     path("gallery/keyset", keyset_page),
     path("gallery/check", check),
     path("gallery/delete", delete),

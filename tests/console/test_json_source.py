@@ -95,5 +95,8 @@ def test_check_gives_problems_in_the_order_of_the_lines():
 
 
 def test_check_of_no_json_does_not_ask_for_problems():
-    problems = check("{", lambda value: 1 / 0)
+    def never(value: object) -> list[Problem]:
+        raise AssertionError("asked about no JSON")
+
+    problems = check("{", never)
     assert [problem.line for problem in problems] == [1]

@@ -133,7 +133,7 @@ def test_keyset_pages_go_forth_and_back_over_all_rows(owner):
         link = re.search(r'href="(\?[^"]*)" rel="next"', page)
         url = f"{KEYSET}{link[1]}" if link else ""
     assert len(seen) == len(set(seen)) == 35
-    back = []
+    back: list[str] = []
     while True:
         back = names(page) + back
         link = re.search(r'href="(\?[^"]*)" rel="prev"', page)
@@ -157,3 +157,10 @@ def test_rows_are_chosen_by_radio_and_acted_on_by_form(owner):
     assert page.count('type="radio" name="selected"') == 2
     assert '<form id="listing-choice" method="get"' in page
     assert 'form="listing-choice" formaction="/gallery/selected"' in page
+
+
+def test_button_leads_to_the_page_of_the_chosen_row_or_says_that_none_was(owner):
+    key = User.objects.get().pk
+    assert owner.get("/gallery/selected", {"selected": key})["Location"] == f"/gallery/{key}/delete"
+    page = owner.get("/gallery/selected", follow=True).content.decode()
+    assert "Choose a row first." in page

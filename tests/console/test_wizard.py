@@ -25,7 +25,9 @@ def fill(client, name="marketing") -> str:
 
 
 def current(page: str) -> str:
-    return re.search(r'name="_step" value="(\w+)"', page)[1]
+    match = re.search(r'name="_step" value="(\w+)"', page)
+    assert match
+    return match[1]
 
 
 def test_steps_lead_to_the_review_and_finish(owner):
@@ -95,7 +97,7 @@ def test_refusal_of_no_field_is_said_on_the_review(owner):
 
 def test_cancel_and_finish_forget_what_was_typed(owner):
     fill(owner)
-    assert "No matches" in send(owner, "review", do="cancel") or True
+    send(owner, "review", do="cancel")
     assert current(owner.get(f"{URL}?step=review").content.decode()) == "value"
     fill(owner)
     send(owner, "review")
