@@ -21,10 +21,12 @@ class Problem:
 
     `path`: where, in the words of the input: `Rules[2].Actions[0].Relay`, `name`; "" is the whole.
     `message`: a sentence for the person who typed it, that says what would be right.
+    `constraint`: the same in the service's words, where a constraint of its model is broken.
     """
 
     path: str
     message: str
+    constraint: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message

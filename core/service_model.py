@@ -28,9 +28,11 @@ def shape(name: str, service: str = "mailmanager") -> Shape:
     return service_model(service).shape_for(name)
 
 
-def problems(shape_name: str, document: Any, *, path: str = "") -> list[Problem]:
+def problems(
+    shape_name: str, document: Any, *, path: str = "", service: str = "mailmanager"
+) -> list[Problem]:
     """What in `document` does not fit the shape, each with its path below `path`; [] when it fits."""
-    return list(_check(shape(shape_name), document, path, 0))
+    return list(_check(shape(shape_name, service), document, path, 0))
 
 
 def _check(shape: Shape, value: Any, path: str, depth: int) -> Iterator[Problem]:
@@ -77,7 +79,7 @@ def _check_structure(shape: Shape, value: Any, path: str, depth: int) -> Iterato
         return
     for name in shape.required_members:
         if value.get(name) is None:
-            yield Problem(_join(path, name), "is required")
+            yield Problem(_join(path, name), "is required", "Member must not be null")
     known = shape.members
     for name in value:
         if name not in known:
@@ -115,25 +117,31 @@ def _check_string(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
         return
     if shape.enum:
         if value not in shape.enum:
-            yield Problem(path, f"must be one of {', '.join(shape.enum)}")
+            wanted = ", ".join(shape.enum)
+            constraint = f"Member must satisfy enum value set: [{wanted}]"
+            yield Problem(path, f"must be one of {wanted}", constraint)
         return
     yield from _check_range(shape, len(value), path, "must have", unit=" characters")
     pattern = shape.metadata.get("pattern")
     if pattern and value and not _compiled(pattern).fullmatch(value):
-        yield Problem(path, f"must match {pattern}")
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        yield Problem(path, f"must match {pattern}", constraint)
 
 
 def _check_range(shape: Shape, value: float, path: str, verb: str, *, unit: str = "") -> Iterator[Problem]:
     least, most = shape.metadata.get("min"), shape.metadata.get("max")
     too_small = least is not None and value < least
     too_large = most is not None and value > most
-    if too_small or too_large:
-        if most is None:
-            yield Problem(path, f"{verb} at least {least:,}{unit}")
-        elif not least:
-            yield Problem(path, f"{verb} at most {most:,}{unit}")
-        else:
-            yield Problem(path, f"{verb} {least:,} to {most:,}{unit}")
+    if not too_small and not too_large:
+        return
+    if most is None:
+        message = f"{verb} at least {least:,}{unit}"
+    elif not least:
+        message = f"{verb} at most {most:,}{unit}"
+    else:
+        message = f"{verb} {least:,} to {most:,}{unit}"
+    bound = f"greater than or equal to {least}" if too_small else f"less than or equal to {most}"
+    yield Problem(path, message, f"Member must have {'length' if unit else 'value'} {bound}")
 
 
 @cache

@@ -53,6 +53,10 @@ INGRESS_PROCESSES = env.int("MAILMANAGER_INGRESS_PROCESSES", default=_CORES)
 ROOT_KEY = env.str("MAILMANAGER_ROOT_KEY", default="")
 ROOT_KEY_COMMAND = env.str("MAILMANAGER_ROOT_KEY_COMMAND", default="")
 
+# The API.
+API_REQUESTS_PER_SECOND = env.int("MAILMANAGER_API_REQUESTS_PER_SECOND", default=50)  # of an access key
+API_REGION_STRICT = env.bool("MAILMANAGER_API_REGION_STRICT", default=False)  # else any region signs
+
 # Quotas of the service, all of them settings here.
 MAX_RECIPIENTS = env.int("MAILMANAGER_MAX_RECIPIENTS", default=100)
 MAX_MESSAGE_BYTES = env.int("MAILMANAGER_MAX_MESSAGE_BYTES", default=40 * 1024 * 1024)
@@ -121,6 +125,7 @@ INSTALLED_APPS = [
     "endpoints",
     "mailflow",
     "ingress",
+    "api",
     "mailmanager",
 ]
 
@@ -243,6 +248,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
     "sweep-secrets": {"task": "secrets_store.tasks.sweep", "schedule": 60.0},
     "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},
+    "forget-answers": {"task": "api.tasks.forget_answers", "schedule": 3600.0},
 }
 
 # --- People ---------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ urlpatterns = [
     path("healthz", views.health, name="health"),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
+    path("api/", include("api.urls")),
     path("console/", include("console.urls")),
     path("access/", include("access.urls")),
     path("resources/", include("resources.urls")),

@@ -15,7 +15,11 @@ class CannotDecrypt(Exception):
 
 
 def new_key() -> bytes:
-    return secrets.token_bytes(KEY_BYTES)
+    return random_bytes(KEY_BYTES)
+
+
+def random_bytes(count: int) -> bytes:
+    return secrets.token_bytes(count)
 
 
 def seal(key: bytes, plaintext: bytes, context: bytes) -> bytes:

@@ -1,0 +1,44 @@
+"""`sts`, the one service here that only speaks the query protocol; GetCallerIdentity is all of it."""
+
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from api.authentication import authenticate
+from api.errors import ApiError
+from api.protocols import query_answer, query_error
+from core.service_model import service_model
+
+_CONTENT_TYPE = "application/x-www-form-urlencoded"
+
+
+def is_query(request: HttpRequest) -> bool:
+    return request.content_type == _CONTENT_TYPE
+
+
+def respond(request: HttpRequest, request_id: str) -> HttpResponse:
+    model = service_model("sts")
+    try:
+        key, actor = authenticate(request, model.signing_name, timezone.now())
+        action = dict(parse_qsl(request.body.decode("utf-8", "replace"))).get("Action", "")
+        if action != "GetCallerIdentity":
+            raise ApiError("InvalidAction", f"Could not find operation {action}", status=400)
+    except ApiError as error:
+        return _xml(query_error(error, request_id), error.status, request_id)
+    account = settings.ACCOUNT_ID
+    output = {
+        "Arn": f"arn:aws:iam::{account}:user/{actor.name}",
+        "UserId": key.pk,
+        "Account": account,
+    }
+    return _xml(
+        query_answer("GetCallerIdentity", output, model.metadata["xmlNamespace"], request_id), 200, request_id
+    )
+
+
+def _xml(body: bytes, status: int, request_id: str) -> HttpResponse:
+    response = HttpResponse(body, status=status, content_type="text/xml")
+    response["x-amzn-RequestId"] = request_id
+    return response
