@@ -7,11 +7,12 @@ always temporary: only a reply to a mail transaction can refuse mail for good.
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import ssl
 from collections.abc import Awaitable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import TypeVar
@@ -33,13 +34,25 @@ class TlsUse(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """What to log in with (RFC 4954). Never printed."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to talk to. `host`: a name, whose A and AAAA are looked up, or an IP address."""
+    """Whom to talk to. `host`: a name, whose A and AAAA are looked up, or an IP address.
+
+    With a `login` the target's TLS is REQUIRED: who it is for has to be known first.
+    """
 
     host: str
     port: int
     tls: TlsUse = TlsUse.OPTIONAL
     is_lmtp: bool = False
+    login: Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +232,8 @@ async def _prepared(target: Target, address: str, timeouts: Timeouts, deadline: 
         await conversation.open()
         await conversation.greet()
         await _protect(conversation)
+        if target.login:
+            await _log_in(conversation, target.login)
     except BaseException:
         await conversation.close()
         raise
@@ -240,6 +255,29 @@ async def _protect(conversation: Conversation) -> None:
             await conversation.start_tls(_trusting_context())
         except PeerFault as fault:
             raise _HandshakeFault from fault
+
+
+async def _log_in(conversation: Conversation, login: Login) -> None:
+    """AUTH PLAIN (RFC 4616) or LOGIN. PeerFault, with the peer's words but none of ours, where it fails."""
+    host = conversation.target.host
+    if not conversation.tls_version:
+        raise PeerFault(f"{host}: a password is not sent without TLS")
+    offered = conversation.extensions.get("AUTH", "").upper().split()
+    if "PLAIN" in offered:
+        reply = await conversation.ask("AUTH PLAIN " + _base64(f"\0{login.username}\0{login.password}"))
+    elif "LOGIN" in offered:
+        reply = await conversation.ask("AUTH LOGIN")
+        for answer in (login.username, login.password):
+            if reply.code == 334:
+                reply = await conversation.ask(_base64(answer))
+    else:
+        raise PeerFault(f"{host} offers neither AUTH PLAIN nor AUTH LOGIN")
+    if reply.code != 235:
+        raise PeerFault(f"{host} refuses the credentials: {reply}")
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 @cache

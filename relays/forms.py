@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.forms import ConsoleForm, TagsField
 from relays.models import Relay
+from secrets_store.forms.choice import SecretChoiceField
 
 _NO_HELP = {"autocomplete": "off", "spellcheck": "false"}
 
@@ -34,6 +35,13 @@ class RelayForm(ConsoleForm):
     )
     tls = forms.ChoiceField(
         label=_("TLS"), choices=Relay.Tls.choices, initial=Relay.Tls.OPTIONAL.value, widget=TlsTiles
+    )
+
+    secret_arn = SecretChoiceField(
+        help_text=_(
+            "With the keys “username” and “password”. Without a secret the relay is spoken to without"
+            " authentication; with one TLS is required."
+        )
     )
 
 

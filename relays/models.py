@@ -22,6 +22,8 @@ class Relay(Resource):
     # Beyond the service model, which leaves it open: REQUIRED refuses to send in the clear.
     tls = models.CharField(_("TLS"), max_length=8, choices=Tls.choices, default=Tls.OPTIONAL)
 
+    secret_arn = models.CharField(_("secret ARN"), max_length=600, blank=True)  # "": no authentication
+
     class Meta(Resource.Meta):
         verbose_name = _("SMTP relay")
         verbose_name_plural = _("SMTP relays")

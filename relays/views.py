@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -21,6 +22,9 @@ from relays.forms import NewRelayForm, RelayForm
 from relays.models import Relay
 from relays.probe import Probe
 from resources.services import users_of
+from secrets_store.findings import shown
+from secrets_store.forms.choice import is_refresh, shown_again
+from secrets_store.services import readers
 
 NAV = "relays"
 
@@ -78,6 +82,8 @@ def chosen(request: HttpRequest, target: str) -> HttpResponse:
 @page(Permission.WRITE)
 def create(request: HttpRequest) -> HttpResponse:
     form = NewRelayForm(request.POST or None)
+    if is_refresh(request):
+        return _edit_page(request, shown_again(form), None)
     if request.method == "POST" and form.is_valid():
         try:
             relay = services.create(actor_of(request), **form.cleaned_data)
@@ -94,6 +100,8 @@ def edit(request: HttpRequest, relay_id: str) -> HttpResponse:
     relay = services.get(relay_id)
     initial = {name: getattr(relay, name) for name in RelayForm.base_fields}
     form = RelayForm(request.POST or None, initial=initial)
+    if is_refresh(request):
+        return _edit_page(request, shown_again(form), relay)
     if request.method == "POST" and form.is_valid():
         try:
             saved = services.update(actor_of(request), relay.id, **form.cleaned_data)
@@ -105,7 +113,7 @@ def edit(request: HttpRequest, relay_id: str) -> HttpResponse:
     return _edit_page(request, form, relay)
 
 
-def _edit_page(request: HttpRequest, form: RelayForm, relay: Relay | None) -> HttpResponse:
+def _edit_page(request: HttpRequest, form: Form, relay: Relay | None) -> HttpResponse:
     own_page = reverse("relays:detail", args=[relay.id]) if relay else reverse("relays:list")
     context = {
         "form": form,
@@ -137,6 +145,8 @@ def _told(relay: Relay, probe: Probe | None = None) -> dict[str, Any]:
         "relay": relay,
         "tls_look": words.TLS_LOOKS[relay.tls],
         "probe": probe,
+        "secret": readers.find(relay.secret_arn),
+        "findings": shown(services.secret_findings(relay), readers.find(relay.secret_arn)),
         "document": words.api_representation(relay),
         "cli": words.cli_command(relay),
         "nav": NAV,

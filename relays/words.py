@@ -1,5 +1,6 @@
 """An SMTP relay told: its API representation and its CLI command."""
 
+import json
 import shlex
 from typing import Any
 
@@ -22,7 +23,7 @@ def api_representation(relay: Relay) -> dict[str, Any]:
         "RelayName": relay.name,
         "ServerName": relay.server_name,
         "ServerPort": relay.server_port,
-        "Authentication": {"NoAuthentication": {}},
+        "Authentication": _authentication(relay),
         "CreatedTimestamp": relay.created_at.isoformat(),
         "LastModifiedTimestamp": relay.updated_at.isoformat(),
     }
@@ -35,6 +36,10 @@ def cli_command(relay: Relay) -> str:
         f"--relay-name {shlex.quote(relay.name)}",
         f"--server-name {shlex.quote(relay.server_name)}",
         f"--server-port {relay.server_port}",
-        """--authentication '{"NoAuthentication": {}}'""",
+        f"--authentication {shlex.quote(json.dumps(_authentication(relay)))}",
     ]
     return " \\\n  ".join(parts)
+
+
+def _authentication(relay: Relay) -> dict[str, Any]:
+    return {"SecretArn": relay.secret_arn} if relay.secret_arn else {"NoAuthentication": {}}

@@ -32,6 +32,10 @@ def findings_of(use: Use, readers: dict[str, str]) -> dict[str, tuple[Finding, .
     }
 
 
+def find(secret_arn: str) -> Secret | None:
+    return _by_arn([secret_arn]).get(secret_arn)
+
+
 def example_reader(use: Use) -> str:
     """The ARN of a reader that is not there yet: what a policy for all of its kind lets in."""
     need = NEEDS[use]
