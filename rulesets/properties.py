@@ -145,11 +145,7 @@ ACTIONS = (
         "ReplaceRecipient",
         _("Email recipients rewrite"),
         _("Replaces the matched recipients on the envelope; later rules see the new ones."),
-        (
-            Parameter(
-                "ReplaceWith", _("New recipients, one a line"), Control.LINES, example="team@example.com"
-            ),
-        ),
+        (Parameter("ReplaceWith", _("New recipients"), Control.LINES, example="team@example.com"),),
     ),
     ActionKind("Drop", _("Drop"), _("Ends processing for the matched recipients.")),
 )

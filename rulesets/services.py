@@ -160,12 +160,10 @@ def check(rules: Any) -> list[Problem]:
     return problems or _check_relays(rules, Relay.objects.all())[0]
 
 
-def doubts_of(rule_set: RuleSet) -> list[Warning]:
-    """What is allowed and most likely not meant, looked up in what there is now. Rules that are wrong
-    (written past the services) are told of elsewhere."""
-    if check_document(rule_set.rules):
-        return []
-    return warnings_in(rule_set.rules, is_known)
+def doubts_of(rules: Rules) -> list[Warning]:
+    """What is allowed and most likely not meant, looked up in what there is now; [] for rules that are
+    wrong, of which `check` tells."""
+    return [] if check_document(rules) else warnings_in(rules, is_known)
 
 
 def is_known(target: Target, name: str) -> bool:

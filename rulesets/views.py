@@ -110,10 +110,12 @@ def _edit(request: HttpRequest, rule_set: RuleSet | None) -> HttpResponse:
             draft.show_error(error)
         else:
             return redirect(_way_back(request) or reverse("rulesets:detail", args=[saved.id]))
+    doubts = services.doubts_of(draft.editor.rules)
     context = {
         "draft": draft,
         "rule_set": rule_set,
-        "told": words.rules_in_words(draft.editor.rules, _names()),
+        "told": words.rules_in_words(draft.editor.rules, _names(), doubts),
+        "doubts": words.whole_doubts(doubts),
         "cancel_url": _way_back(request) or _page_of(rule_set),
         "nav": NAV,
         "breadcrumbs": _crumbs(rule_set, last=_("Edit") if rule_set else _("Create rule set")),
@@ -174,10 +176,11 @@ def check(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, rule_set_id: str) -> HttpResponse:
     rule_set = services.get(rule_set_id)
-    doubts = services.doubts_of(rule_set)
+    doubts = services.doubts_of(rule_set.rules)
     context = {
         "rule_set": rule_set,
         "rules": words.rules_in_words(rule_set.rules, _names(), doubts),
+        "rule_count": len(rule_set.rules),
         "doubts": words.whole_doubts(doubts),
         "document": words.api_representation(rule_set),
         "cli": words.cli_command(rule_set),

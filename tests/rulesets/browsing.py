@@ -2,14 +2,15 @@
 
 from html.parser import HTMLParser
 
-from django.http import HttpResponse
+from django.http import HttpResponseBase
 from django.test import Client
+from django.urls import reverse
 
 
 class Form(HTMLParser):
     """The page's main form. `fields` can be changed as a person would; `buttons` are `editor` values."""
 
-    def __init__(self, client: Client, url: str, response: HttpResponse) -> None:
+    def __init__(self, client: Client, url: str, response: HttpResponseBase) -> None:
         super().__init__()
         self.client, self.url, self.response = client, url, response
         self.fields: dict[str, list[str]] = {}
@@ -19,7 +20,7 @@ class Form(HTMLParser):
         self._select: str | None = None
         self._options: list[tuple[str, bool]] = []
         self._textarea: str | None = None
-        self.feed(response.content.decode())
+        self.feed(getattr(response, "content", b"").decode())
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
@@ -36,7 +37,7 @@ class Form(HTMLParser):
             self._select, self._options = name, []
         elif tag == "option" and self._select:
             self._options.append((value, "selected" in given))
-        elif tag == "textarea":
+        elif tag == "textarea" and name:
             self._textarea = name
             self.fields[name] = [""]
 
@@ -84,3 +85,7 @@ def visit(client: Client, url: str) -> Form:
     response = client.get(url)
     assert response.status_code == 200
     return Form(client, url, response)
+
+
+def url(name: str, *args: str) -> str:
+    return reverse(f"rulesets:{name}", args=args)

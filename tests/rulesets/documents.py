@@ -9,6 +9,7 @@ Json = dict[str, Any]
 
 LOCAL_ROLE = "arn:aws:iam::123456789012:role/mail-manager-local"
 DROP: Json = {"Drop": {}}
+HOSTILE = "<script>alert(1)</script>"
 
 
 def text(attribute: str, operator: str, *values: str) -> Json:

@@ -226,7 +226,7 @@ def test_a_relay_that_a_rule_names_stays(actor, smarthost):
 
 def test_names_that_are_not_there_are_warned_of_and_saved(actor):
     made = services.create(actor, name="inbound", rules=[rule(mailbox(), bucket())])
-    assert {warning.doubt for warning in services.doubts_of(made)} == {
+    assert {warning.doubt for warning in services.doubts_of(made.rules)} == {
         Doubt.UNKNOWN_MAILBOX,
         Doubt.UNKNOWN_BUCKET,
         Doubt.UNKNOWN_ROLE,
@@ -238,7 +238,7 @@ def test_names_that_are_there_are_fine(actor):
     staff = create_mailbox(actor, name="staff")
     create_bucket(actor, name="mail")
     those = [rule(mailbox(), mailbox(staff.arn), bucket(RoleArn=role.arn))]
-    assert services.doubts_of(services.create(actor, name="inbound", rules=those)) == []
+    assert services.doubts_of(those) == []
 
 
 def test_what_saving_would_refuse_can_be_asked_before(actor):
