@@ -20,7 +20,7 @@ class NameForm(ConsoleForm):
 
 class JsonForm(NameForm):
     document = forms.CharField(
-        label=_("Rules"),
+        label=_("Document"),
         help_text=_("An object with Rules, as the API has them."),
         strip=False,
         widget=forms.Textarea(attrs={"rows": 28, "spellcheck": "false"}),
