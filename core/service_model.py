@@ -10,7 +10,7 @@ from functools import cache
 from types import UnionType
 from typing import Any
 
-import botocore.session
+from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
 from core.errors import Problem
@@ -20,7 +20,9 @@ MAX_DOCUMENT_DEPTH = 32  # far deeper than any shape of the model; bounds the re
 
 @cache
 def service_model(service: str = "mailmanager") -> ServiceModel:
-    return botocore.session.get_session().get_service_model(service)
+    # Not by a session: that imports the whole client, which takes longer than all else of a start.
+    document = Loader().load_service_model(service, "service-2")
+    return ServiceModel(document, service_name=service)
 
 
 @cache
