@@ -9,9 +9,12 @@ from django.urls import reverse
 
 from access.models import AuditEntry, User
 from core.errors import Conflict, Forbidden, NotFound
-from mailflow import lease, pipeline, services
-from mailflow.models import MessageTrace, RecipientTrace, SpoolDelivery, SpoolMessage, TraceEvent
+from mailflow import lease, pipeline, services, tasks, trace
+from mailflow.logic.story import EventKind
+from mailflow.models import MessageTrace, Outcome, RecipientTrace, SpoolDelivery, SpoolMessage, TraceEvent
+from mailflow.trace import Event, Opening, Story
 from tests.mailflow.conftest import RELAY, rule
+from tests.mailflow.letters import envelope
 from tests.mailflow.runners import FileRunner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,3 +143,32 @@ def test_the_admin_shows_and_changes_nothing(owner, waiting):
         assert page.status_code == 200
         assert "All of it, in the order" not in page.content.decode()
         assert owner.post(url, {}).status_code == 403
+
+
+def test_old_traces_are_forgotten_but_not_of_what_is_under_way(waiting, settings):
+    over = envelope()
+    opening = Opening(over, "front", "Minutes")
+    outcomes = dict.fromkeys(over.forward_paths, Outcome.DELIVERED)
+    accepted = Event("accepted", EventKind.ACCEPTED, over.received_at)
+    trace.write([Story(over.message_id, opening, [accepted], outcomes, is_over=True)])
+    tasks.expire_traces()
+    assert MessageTrace.objects.count() == 2
+    settings.TRACE_RETENTION_DAYS = -1
+    tasks.expire_traces()
+    assert MessageTrace.objects.get().pk == waiting.message_id
+    assert not TraceEvent.objects.filter(trace_id=over.message_id).exists()
+
+
+def test_what_can_not_be_written_of_one_message_does_not_take_the_others_story(waiting):
+    lost = Story("9" * 40, events=[Event("x", EventKind.DONE, datetime.now(UTC))])  # no such trace
+    told = Story(waiting.message_id, events=[Event("y", EventKind.DONE, datetime.now(UTC))])
+    trace.write([lost, told])
+    assert TraceEvent.objects.filter(key="y").exists()
+    assert not TraceEvent.objects.filter(key="x").exists()
+
+
+def test_a_story_told_twice_is_kept_once(waiting):
+    event = Event("again", EventKind.DONE, datetime.now(UTC))
+    for _ in range(2):
+        trace.write([Story(waiting.message_id, events=[event])])
+    assert TraceEvent.objects.filter(key="again").count() == 1

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,10 @@ def test_a_killed_worker_loses_nothing_and_what_was_written_down_is_not_repeated
     assert TraceEvent.objects.filter(kind="ACCEPTED").count() == len(recipients)
 
 
+def _has_ended(worker: Process) -> bool:
+    return worker.exit_code is not None
+
+
 def test_what_two_workers_do_beside_each_other_is_done_once(make_rule_set, spooled, runner, tmp_path):
     rule_set = make_rule_set(rule(BUCKET))
     recipients = sorted(f"user{number}@inside.example" for number in range(300))
@@ -82,7 +87,7 @@ def test_what_two_workers_do_beside_each_other_is_done_once(make_rule_set, spool
         spooled(rule_set, recipient)
     workers = [start_worker(runner.folder, tmp_path / f"{n}.log", seconds=0.01) for n in range(2)]
     for worker in workers:
-        wait_until(lambda worker=worker: worker.exit_code is not None, "worker done")
+        wait_until(partial(_has_ended, worker), "worker done")
         assert worker.exit_code == 0, worker.output
     assert runner.deliveries() == recipients
 
