@@ -24,7 +24,7 @@ from tests.servers.postgres import postgres_url
 from tests.servers.process import Process
 from tests.servers.redis import redis_at
 from tests.servers.smtp_peer import SmtpPeer, serve_smtp_peer
-from tests.servers.system import System, running_system
+from tests.servers.system import START_SECONDS, System, running_system
 from tests.servers.worker import celery_worker
 from tests.servers.zone import Zone, serve_zone
 
@@ -43,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "system" in item.fixturenames:  # one product for all of them, in whichever process they run
             item.add_marker(pytest.mark.xdist_group("system"))
             item.add_marker(pytest.mark.database)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(2 * START_SECONDS))  # the first of them starts it
         marker = item.get_closest_marker("django_db")
         if marker is None and not {"db", *_COMMITTING} & set(item.fixturenames):
             continue

@@ -3,6 +3,7 @@
 import smtplib
 from argparse import ArgumentParser
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from typing import Any
 
@@ -68,5 +69,5 @@ def _send(host: str, reverse_path: str, forward_path: str, message: EmailMessage
         if code < 400:
             code, text = client.rcpt(forward_path)
         if code < 400:
-            code, text = client.data(message.as_bytes())
+            code, text = client.data(message.as_bytes(policy=SMTP))
     return f"{code} {text.decode('utf-8', 'replace')}"
