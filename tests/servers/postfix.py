@@ -74,7 +74,8 @@ queue_run_delay = 2s
 
 
 class Postfix:
-    """`tls_level` as Postfix names it: `may`, `encrypt`, `none`."""
+    """`tls_level` as Postfix names it: `may`, `encrypt`, `none`. `more_settings`: lines of main.cf, which
+    win over its own of the same name."""
 
     def __init__(
         self,
@@ -84,12 +85,14 @@ class Postfix:
         resolver: str,
         tls_level: str = "may",
         host_name: str = "sender.example",
+        more_settings: str = "",
     ) -> None:
         self._root = root
         self.address = address
         self._resolver = resolver
         self._tls_level = tls_level
         self._host_name = host_name
+        self._more_settings = more_settings
         self.port = 0
         self._master: subprocess.Popen[bytes] | None = None
 
@@ -113,6 +116,12 @@ class Postfix:
                 self._master.wait()
             self._master = None
         shutil.rmtree(self._root, ignore_errors=True)
+
+    @property
+    def pid(self) -> int:
+        """Of the master."""
+        assert self._master is not None, "not started"
+        return self._master.pid
 
     @property
     def log(self) -> str:
@@ -142,7 +151,7 @@ class Postfix:
             "tls_level": self._tls_level,
         }
         config = self._root / "config"
-        (config / "main.cf").write_text(_MAIN_CF.format(**values))
+        (config / "main.cf").write_text(_MAIN_CF.format(**values) + self._more_settings)
         (config / "master.cf").write_text(_MASTER_CF.format(**values))
         (config / "resolv.conf").write_text(f"nameserver {self._resolver}\noptions timeout:2 attempts:2\n")
         owner = pwd.getpwnam("postfix").pw_uid

@@ -1,0 +1,114 @@
+"""The servers that are compared, each on private directories and ports of the same disk."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.postfix import Postfix
+from tests.servers.process import Process, running
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+# Held at once after the queue file is on disk: Postfix's fastest way to a durable 250. What it would
+# do for its own protection or for names is off.
+_POSTFIX_SETTINGS = """\
+smtpd_recipient_restrictions = check_client_access static:HOLD
+in_flow_delay = 0
+default_process_limit = 300
+disable_dns_lookups = yes
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_client_message_rate_limit = 0
+message_size_limit = 41943040
+"""
+
+
+@dataclass(frozen=True)
+class Target:
+    name: str
+    address: str
+    port: int
+    pid: int
+
+
+@contextlib.contextmanager
+def ingress(folder: Path, *, processes: int = 1) -> Iterator[Target]:
+    """`runingress` as it is started in production, with an endpoint, a spool and a Redis of its own.
+    No worker runs: what is measured is acceptance."""
+    address, port = "127.25.77.1", _free_port("127.25.77.1")
+    environment = {
+        "MAILMANAGER_ENV_FILE": os.devnull,
+        "MAILMANAGER_DATA_DIR": str(folder),
+        "MAILMANAGER_SMTP_PORT": str(port),
+        "PYTHONPATH": str(_ROOT),
+    }
+    folder.mkdir(mode=0o700)
+    manage = [sys.executable, str(_ROOT / "manage.py")]
+    for database in ("default", "spool"):
+        _run([*manage, "migrate", "-v0", "--database", database], environment)
+    _run([sys.executable, "-m", "benchmarks.endpoint", address], environment)
+    redis = Process(
+        [sys.executable, "-m", "benchmarks.endpoint", "--redis"],
+        log=folder / "redis.log",
+        env=environment,
+        cwd=_ROOT,
+    )
+    with running(redis):
+        server = Process(
+            [*manage, "runingress", "--processes", str(processes)],
+            log=folder / "ingress.log",
+            env=environment,
+        )
+        with running(server):
+            server.wait_until(lambda: _greets(address, port), "ingress greets")
+            yield Target("Mail Manager", address, port, server.pid)
+
+
+@contextlib.contextmanager
+def postfix(folder: Path) -> Iterator[Target]:
+    with Postfix(
+        folder, address="127.25.77.2", resolver="127.25.77.2", more_settings=_POSTFIX_SETTINGS
+    ) as server:
+        yield Target("Postfix, hold queue", server.address, server.port, server.pid)
+
+
+@contextlib.contextmanager
+def smtp_sink(folder: Path) -> Iterator[Target]:
+    """Postfix's test server, which keeps nothing: the ceiling of one process in C."""
+    address, port = "127.25.77.3", _free_port("127.25.77.3")
+    folder.mkdir()
+    server = Process(
+        [shutil.which("smtp-sink") or "smtp-sink", "-u", "nobody", f"{address}:{port}", "4096"],
+        log=folder / "sink.log",
+    )
+    with running(server):
+        server.wait_until(lambda: _greets(address, port), "smtp-sink greets")
+        yield Target("smtp-sink, no disk", address, port, server.pid)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(
+        command, check=True, env={**os.environ, **environment}, cwd=_ROOT, stdin=subprocess.DEVNULL
+    )
+
+
+def _free_port(address: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])
+
+
+def _greets(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), 2) as connection:
+            return connection.recv(3) == b"220"
+    except OSError:
+        time.sleep(0.05)
+        return False
