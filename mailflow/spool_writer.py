@@ -17,7 +17,7 @@ from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
 from mailflow.models import SpoolContent, SpoolMessage
-from mailflow.sql import bulk_cursor, stored_time
+from mailflow.sql import insert_rows, stored_time
 
 log = structlog.get_logger()
 
@@ -130,13 +130,18 @@ def _sqlite_code(error: sqlite3.Error) -> int:
 # By hand: an ORM object for each message would cost more than the rest of its acceptance. A batch
 # that is written again, after an answer that got lost, finds itself there already, and that is fine.
 
-_INSERT_MESSAGE = (
-    f"INSERT INTO {SpoolMessage._meta.db_table} (id, envelope, size_bytes, attempts, next_attempt_at,"  # noqa: S608
-    " lease_owner, hold_reason) VALUES (%s, %s, %s, 0, %s, '', '') ON CONFLICT DO NOTHING"
+_MESSAGE_TABLE = SpoolMessage._meta.db_table
+_MESSAGE_COLUMNS = (
+    "id",
+    "envelope",
+    "size_bytes",
+    "attempts",
+    "next_attempt_at",
+    "lease_owner",
+    "hold_reason",
 )
-_INSERT_CONTENT = (
-    f"INSERT INTO {SpoolContent._meta.db_table} (message_id, content) VALUES (%s, %s) ON CONFLICT DO NOTHING"  # noqa: S608
-)
+_CONTENT_TABLE = SpoolContent._meta.db_table
+_CONTENT_COLUMNS = ("message_id", "content")
 
 
 def _write(alias: str, entries: Sequence[Entry]) -> None:
@@ -147,11 +152,14 @@ def _write(alias: str, entries: Sequence[Entry]) -> None:
             entry.envelope.message_id,
             json.dumps(entry.envelope.to_document(), separators=(",", ":")),
             len(entry.content),
+            0,
             now,
+            "",
+            "",
         )
         for entry in entries
     ]
     contents = [(entry.envelope.message_id, entry.content) for entry in entries]
-    with transaction.atomic(using=alias), connection.wrap_database_errors, bulk_cursor(alias) as cursor:
-        cursor.executemany(_INSERT_MESSAGE, messages)
-        cursor.executemany(_INSERT_CONTENT, contents)
+    with transaction.atomic(using=alias), connection.wrap_database_errors:
+        insert_rows(alias, _MESSAGE_TABLE, _MESSAGE_COLUMNS, messages)
+        insert_rows(alias, _CONTENT_TABLE, _CONTENT_COLUMNS, contents)
