@@ -4,17 +4,13 @@ What was typed is kept in the session on the server, encrypted under the secret 
 be a secret: neither a cookie nor the database shows it.
 """
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
@@ -23,11 +19,13 @@ from django.utils.translation import gettext_lazy
 from django.views import View
 
 from console.forms import ConsoleForm
+from console.sealed import box
 from core.errors import Conflict, Forbidden, Invalid, ServiceError
 
 Text = str | Promise
 REVIEW = "review"
 HIDDEN_SECRET = "••••••••"  # noqa: S105 - what stands for one
+_PURPOSE = "console.wizard"
 _OWN_FIELDS = ("csrfmiddlewaretoken", "_step", "_do", "_go")
 
 
@@ -185,7 +183,7 @@ class WizardView(View):
     def _typed(self) -> dict[str, dict[str, list[str]]]:
         sealed = self.request.session.get(self._session_key, "")
         try:
-            typed: dict[str, dict[str, list[str]]] = json.loads(_box().decrypt(sealed.encode()))
+            typed: dict[str, dict[str, list[str]]] = json.loads(box(_PURPOSE).decrypt(sealed.encode()))
         except InvalidToken:  # nothing there, or sealed under a former secret key
             return {}
         return typed
@@ -193,7 +191,7 @@ class WizardView(View):
     def _keep(self, key: str, posted: QueryDict) -> None:
         values = {name: entries for name, entries in posted.lists() if name not in _OWN_FIELDS}
         typed = {**self._typed(), key: values}
-        self.request.session[self._session_key] = _box().encrypt(json.dumps(typed).encode()).decode()
+        self.request.session[self._session_key] = box(_PURPOSE).encrypt(json.dumps(typed).encode()).decode()
 
     def _forget(self) -> None:
         self.request.session.pop(self._session_key, None)
@@ -273,11 +271,6 @@ class WizardView(View):
             form.is_valid()
             reviewed.append(ReviewedStep(step.key, step.title, self.reviewed_values(step, form)))
         return reviewed
-
-
-def _box() -> Fernet:
-    key = HKDF(SHA256(), 32, salt=None, info=b"console.wizard").derive(settings.SECRET_KEY.encode())
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _shown(field: forms.Field, value: Any) -> Any:

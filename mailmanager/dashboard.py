@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.status import Look, Tone
+from endpoints import words as endpoint_words
 from endpoints.models import IngressEndpoint
 from mailflow.models import MessageTrace, Outcome, SpoolMessage
 from policies.models import TrafficPolicy
@@ -23,14 +24,6 @@ NEWEST_TRACES = 200  # looked through for accepted messages: a flood of refusals
 CHART_HOURS = 24
 SETTLED_AFTER = timedelta(minutes=5)  # traces are written in bulk, so the hour before may still grow
 
-ENDPOINT_LOOKS: dict[str, Look] = {
-    IngressEndpoint.Status.PROVISIONING: Look(_("Provisioning"), "pending", Tone.PENDING),
-    IngressEndpoint.Status.ACTIVE: Look(_("Active"), "success", Tone.SUCCESS),
-    IngressEndpoint.Status.UPDATING: Look(_("Updating"), "pending", Tone.PENDING),
-    IngressEndpoint.Status.CLOSED: Look(_("Closed"), "stopped", Tone.STOPPED),
-    IngressEndpoint.Status.FAILED: Look(_("Failed"), "error", Tone.ERROR),
-    IngressEndpoint.Status.DEPROVISIONING: Look(_("Deprovisioning"), "pending", Tone.PENDING),
-}
 OUTCOME_LOOKS: dict[str, Look] = {
     Outcome.UNDER_WAY: Look(_("Under way"), "pending", Tone.PENDING),
     Outcome.DELIVERED: Look(_("Delivered"), "success", Tone.SUCCESS),
@@ -77,12 +70,12 @@ class Spool:
 def endpoint_counts() -> list[tuple[Look, int]]:
     """How many endpoints are in each state that one is in."""
     counted = dict(IngressEndpoint.objects.order_by().values_list("status").annotate(Count("pk")))
-    return [(look, counted[status]) for status, look in ENDPOINT_LOOKS.items() if status in counted]
+    return [(look, counted[status]) for status, look in endpoint_words.LOOKS.items() if status in counted]
 
 
 def first_endpoints() -> list[tuple[IngressEndpoint, Look]]:
     endpoints = IngressEndpoint.objects.select_related("traffic_policy", "rule_set").order_by("name")
-    return [(endpoint, ENDPOINT_LOOKS[endpoint.status]) for endpoint in endpoints[:SHOWN_ENDPOINTS]]
+    return [(endpoint, endpoint_words.LOOKS[endpoint.status]) for endpoint in endpoints[:SHOWN_ENDPOINTS]]
 
 
 def missing_prerequisites() -> dict[str, bool]:

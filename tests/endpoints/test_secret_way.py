@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.urls import reverse
 
 from core.errors import Conflict, Invalid
 from endpoints import services
@@ -121,3 +122,60 @@ def test_wrong_combination_is_said_beside_its_field(make_endpoint, secret, field
     with pytest.raises(Invalid) as caught:
         make_endpoint(**wish)
     assert caught.value.problems[0].path == path
+
+
+def test_a_secret_is_chosen_in_the_form_and_shown_on_the_summary(owner, policy, rule_set, secret):
+    wanted = {
+        "name": "inbound",
+        "type": "AUTH",
+        "tls_policy": "DEFAULT",
+        "way": "SECRET",
+        "secret_arn": secret.arn,
+        "traffic_policy_id": policy.id,
+        "rule_set_id": rule_set.id,
+    }
+    html = owner.post(reverse("endpoints:create"), {**wanted, "_refresh": "secret_arn"}).content.decode()
+    assert f'value="{secret.arn}" selected' in html
+    assert "Create new" in html
+    assert not IngressEndpoint.objects.exists()
+    response = owner.post(reverse("endpoints:create"), wanted)
+    endpoint = IngressEndpoint.objects.get()
+    assert response["Location"] == reverse("endpoints:detail", args=[endpoint.id])
+    assert (endpoint.secret_arn, endpoint.password_hash) == (secret.arn, "")
+    html = owner.get(response["Location"]).content.decode()
+    assert reverse("secrets_store:secret", args=[secret.pk]) in html
+    assert "SecretArn=" in html
+
+
+def test_a_secret_that_can_not_be_read_is_refused_beside_the_field(actor, owner, policy, rule_set, secret):
+    secrets.set_policy(actor, secret.arn, None)
+    wanted = {"name": "inbound", "type": "AUTH", "tls_policy": "DEFAULT", "way": "SECRET"}
+    wanted |= {"secret_arn": secret.arn, "traffic_policy_id": policy.id, "rule_set_id": rule_set.id}
+    html = owner.post(reverse("endpoints:create"), wanted).content.decode()
+    errors = html[html.index("id_secret_arn-errors") :]
+    assert "resource permissions do not allow" in errors[: errors.index("</ul>")]
+    html = owner.post(reverse("endpoints:create"), {**wanted, "secret_arn": ""}).content.decode()
+    assert "id_secret_arn-errors" in html
+    assert not IngressEndpoint.objects.exists()
+
+
+def test_a_secret_broken_later_is_said_on_the_summary_with_its_remedy(actor, owner, endpoint, secret):
+    address = reverse("endpoints:detail", args=[endpoint.id])
+    assert "authenticate: the endpoint may not read" not in owner.get(address).content.decode()
+    secrets.set_policy(actor, secret.arn, None)
+    html = owner.get(address).content.decode()
+    assert "authenticate: the endpoint may not read" in html
+    assert reverse("secrets_store:secret_policy", args=[secret.pk]) in html
+
+
+def test_a_secret_takes_the_place_of_a_password_in_the_form(owner, make_endpoint, secret):
+    endpoint = make_endpoint(type="AUTH")
+    IngressEndpoint.objects.update(status="ACTIVE", wished_status="ACTIVE")
+    sent = {"name": "inbound", "status": "ACTIVE", "tls_policy": "REQUIRED"}
+    address = reverse("endpoints:edit", args=[endpoint.id])
+    assert owner.post(address, {**sent, "way": "SECRET", "secret_arn": secret.arn}).status_code == 302
+    assert services.get(endpoint.id).secret_arn == secret.arn
+    assert f'value="{secret.arn}" selected' in owner.get(address).content.decode()
+    assert owner.post(address, {**sent, "way": "KEEP", "secret_arn": secret.arn}).status_code == 302
+    assert owner.post(address, {**sent, "way": "GENERATE"}).status_code == 302
+    assert services.get(endpoint.id).secret_arn == ""
