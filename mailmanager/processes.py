@@ -44,7 +44,7 @@ def process_specs() -> list[ProcessSpec]:
         ProcessSpec(
             "ingress",
             [*manage, "runingress", "--processes", str(settings.INGRESS_PROCESSES)],
-            stop_seconds=60,  # the transactions under way
+            stop_seconds=settings.INGRESS_SHUTDOWN_SECONDS + 10,  # the transactions under way
         ),
     ]
     if settings.REDIS_IS_EMBEDDED:

@@ -28,7 +28,7 @@ from mailmanager.processes import ProcessSpec
 OWN_NAME = "supervisor"
 _NAME_WIDTH = len(OWN_NAME)
 _MAX_LINE_BYTES = 1024 * 1024  # what has no end by then is written as a line
-_WISHED_DESCRIPTORS = 16384  # a connection each at the ingress
+_WISHED_DESCRIPTORS = 65536  # each connection at the ingress takes one
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _libc = ctypes.CDLL(None)
 
