@@ -3,17 +3,18 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from botocore.model import OperationModel
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
 from api import idempotency, throttling
 from api.authentication import authenticate
 from api.call import Call, Document
-from api.errors import UNKNOWN_OPERATION, VALIDATION, ApiError, api_error, validation_text
+from api.errors import TOO_LARGE, UNKNOWN_OPERATION, VALIDATION, ApiError, api_error, validation_text
 from api.operations.table import OPERATIONS
-from api.protocols import CBOR, JSON_1_0, JSON_1_1, Wire, typed
+from api.protocols import CBOR, JSON_1_0, JSON_1_1, Wire
+from api.typed import typed
 from core.errors import ServiceError
 from core.service_model import problems, service_model
 
@@ -51,28 +52,32 @@ def answer(
     service = route.service
     if not service:
         raise ApiError(UNKNOWN_OPERATION, "The service or operation is unknown here.", status=404)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise ApiError(TOO_LARGE, "The request is too large.", status=413) from None
     model = service_model(service)
     key, actor = authenticate(request, model.signing_name, now)
-    throttling.count(key.pk, int(now.timestamp()))
+    throttling.count(service, key.pk, int(now.timestamp()))
     operate = OPERATIONS[service].get(route.operation)
     if operate is None or route.operation not in model.operation_names:
-        raise ApiError(UNKNOWN_OPERATION, f"The operation {route.operation} is unknown here.", status=404)
+        raise ApiError(UNKNOWN_OPERATION, f"The operation {route.operation} is unknown here.")
     operation = model.operation_model(route.operation)
-    call = Call(actor, service, route.operation, _input(operation, route, request.body), request_id)
+    call = Call(actor, service, route.operation, _input(operation, route, body), request_id)
     try:
         return operation, idempotency.answer_once(key, call, operate)
     except ServiceError as error:
         raise api_error(service, error) from error
 
 
-def _input(operation: OperationModel, route: Route, body: bytes) -> dict[str, Any]:
-    document = route.wire.decode(body)
+def _input(operation: OperationModel, route: Route, body: bytes) -> Document:
     shape = operation.input_shape
+    document = route.wire.decode(body)
     if shape is None:
         return {}
+    document = typed(document, shape)
     wrong = problems(shape.name, document, service=route.service)
     if wrong:
         raise ApiError(VALIDATION, validation_text(tuple(wrong)))
-    document = typed(document, shape)
     assert isinstance(document, dict), "an input shape is a structure"
     return document

@@ -7,9 +7,10 @@ from django.core import signing
 from django.db.models import QuerySet
 
 from api.call import Call
-from api.errors import VALIDATION, ApiError
+from api.errors import NAMES, ApiError
 
 _SALT = "api.pagination"
+_MAX_SIZE = 1000  # where the model itself sets no bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,12 @@ class Page:
 
 
 def page_of(call: Call, rows: QuerySet[Any], paging: Paging = PAGES, *, key: str = "pk") -> Page:
-    """One page of `rows`, ordered by the unique field `key`, as the input asks for it."""
+    """One page of `rows` (objects, or dicts of `values`), ordered by the unique field `key`, as the
+    input asks for it."""
     size = call.input.get(paging.size) or paging.default_size
+    if size < 1:
+        raise ApiError(NAMES[call.service].invalid, f"{paging.size} must be at least 1.")
+    size = min(size, _MAX_SIZE)
     token = call.input.get(paging.after)
     if token:
         rows = rows.filter(**{f"{key}__gt": _read(call, token, paging.after)})
@@ -42,16 +47,18 @@ def page_of(call: Call, rows: QuerySet[Any], paging: Paging = PAGES, *, key: str
     if len(found) <= size:
         return Page(found, None)
     found.pop()
-    return Page(found, signing.dumps([call.service, call.operation, getattr(found[-1], key)], salt=_SALT))
+    last = found[-1]
+    place = last[key] if isinstance(last, dict) else getattr(last, key)
+    return Page(found, signing.dumps([call.service, call.operation, place], salt=_SALT))
 
 
 def _read(call: Call, token: str, member: str) -> Any:
     """Where the page begins. Tokens are signed: one that was changed, or is of another operation, is
     refused."""
     try:
-        service, operation, after = signing.loads(token, salt=_SALT)
+        service, operation, place = signing.loads(token, salt=_SALT)
     except (signing.BadSignature, ValueError):
-        service = operation = after = ""
+        service = operation = place = ""
     if (service, operation) != (call.service, call.operation):
-        raise ApiError(VALIDATION, f"{member} is not one that this operation gave.")
-    return after
+        raise ApiError(NAMES[call.service].page, f"{member} is not one that this operation gave.")
+    return place

@@ -1,25 +1,25 @@
 """How a request is written and an answer too: AWS JSON 1.0 and 1.1, Smithy RPC v2 CBOR, and the query
-protocol that `sts` alone still speaks. All of them are driven by botocore's shapes."""
+protocol that `sts` alone still speaks."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC
+from typing import Any, NoReturn
 from xml.sax.saxutils import escape
 
 import cbor2
 from botocore.model import Shape
 
 from api.errors import SERIALIZATION, ApiError
+from api.typed import written
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
     """`decode`: a body to plain values. `encode`: an output document of a shape to a body (the shape
-    is None for an error). `error_type`: how `__type` names an exception."""
+    is None for an error)."""
 
     content_type: str
     decode: Callable[[bytes], Any]
@@ -28,25 +28,42 @@ class Wire:
 
 def _decode_json(body: bytes) -> Any:
     try:
-        return json.loads(body or b"{}")
+        return json.loads(body or b"{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise ApiError(SERIALIZATION, "The request body is not valid JSON.") from None
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    """NaN and Infinity, which Python reads and JSON (RFC 8259 §6) does not have."""
+    raise ValueError(name)
+
+
 def _encode_json(value: Any, shape: Shape | None) -> bytes:
-    plain = _plain(value, shape) if shape else value
+    plain = written(value, shape, _json_scalar) if shape else value
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _json_scalar(value: Any, shape: Shape) -> Any:
+    """Timestamps as seconds, blobs as Base64."""
+    match shape.type_name:
+        case "blob":
+            return base64.b64encode(value).decode()
+        case "timestamp":
+            return round(value.timestamp(), 3)
+        case _:
+            return value
 
 
 def _decode_cbor(body: bytes) -> Any:
     try:
         return cbor2.loads(body) if body else {}
-    except (cbor2.CBORDecodeError, RecursionError, ValueError, OverflowError):
+    except (cbor2.CBORDecodeError, RecursionError, ValueError, OverflowError, TypeError):
         raise ApiError(SERIALIZATION, "The request body is not valid CBOR.") from None
 
 
 def _encode_cbor(value: Any, shape: Shape | None) -> bytes:
-    return cbor2.dumps(_without_none(value), timezone=UTC, datetime_as_timestamp=True)
+    plain = written(value, shape, lambda scalar, _: scalar) if shape else value
+    return cbor2.dumps(plain, timezone=UTC, datetime_as_timestamp=True)
 
 
 JSON_1_0 = Wire("application/x-amz-json-1.0", _decode_json, _encode_json)
@@ -69,77 +86,3 @@ def query_error(error: ApiError, request_id: str) -> bytes:
         f"<Code>{escape(error.name)}</Code><Message>{escape(str(error))}</Message></Error>"
         f"<RequestId>{request_id}</RequestId></ErrorResponse>"
     ).encode()
-
-
-# --- values by shape ------------------------------------------------------------------------------
-
-
-def typed(value: Any, shape: Shape) -> Any:
-    """An input that fits its shape with blobs as bytes and timestamps as datetimes, without None."""
-    match shape.type_name:
-        case "structure":
-            return {
-                name: typed(value[name], member)
-                for name, member in shape.members.items()
-                if value.get(name) is not None
-            }
-        case "list":
-            return [typed(entry, shape.member) for entry in value]
-        case "map":
-            return {key: typed(entry, shape.value) for key, entry in value.items()}
-        case "blob":
-            return _blob(value)
-        case "timestamp":
-            return _moment(value)
-        case _:
-            return value
-
-
-def _blob(value: str | bytes) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        raise ApiError(SERIALIZATION, "A blob must be Base64 text.") from None
-
-
-def _moment(value: Any) -> datetime:
-    try:
-        if isinstance(value, datetime):
-            return value
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return datetime.fromtimestamp(value, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise ApiError(SERIALIZATION, "A timestamp must be seconds since 1970, or ISO 8601.") from None
-
-
-def _plain(value: Any, shape: Shape) -> Any:
-    """An output as JSON has it: timestamps as seconds, blobs as Base64, None left out."""
-    match shape.type_name:
-        case "structure":
-            return {
-                name: _plain(value[name], member)
-                for name, member in shape.members.items()
-                if value.get(name) is not None
-            }
-        case "list":
-            return [_plain(entry, shape.member) for entry in value]
-        case "map":
-            return {key: _plain(entry, shape.value) for key, entry in value.items()}
-        case "blob":
-            return base64.b64encode(value).decode()
-        case "timestamp":
-            return round(value.timestamp(), 3)
-        case _:
-            return value
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_none(entry) for name, entry in value.items() if entry is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(entry) for entry in value]
-    return value

@@ -4,7 +4,7 @@ import redis
 import structlog
 from django.conf import settings
 
-from api.errors import THROTTLING, ApiError
+from api.errors import NAMES, ApiError
 
 log = structlog.get_logger()
 
@@ -12,7 +12,7 @@ _TIMEOUT_SECONDS = 0.2
 _connections: dict[str, redis.Redis] = {}
 
 
-def count(access_key_id: str, second: int) -> None:
+def count(service: str, access_key_id: str, second: int) -> None:
     """ApiError when the key has used up its second. With Redis away nobody is throttled."""
     limit = settings.API_REQUESTS_PER_SECOND
     name = f"mailmanager:api:{access_key_id}:{second}"
@@ -25,7 +25,7 @@ def count(access_key_id: str, second: int) -> None:
         log.warning("api_throttle_unavailable", error=type(error).__name__)
         return
     if used > limit:
-        raise ApiError(THROTTLING, "Rate exceeded")
+        raise ApiError(NAMES[service].throttled, "Rate exceeded")
 
 
 def _client() -> redis.Redis:

@@ -5,18 +5,20 @@ import uuid
 import structlog
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from api import query
 from api.dispatch import Route, answer, route_of
-from api.errors import INTERNAL, ApiError
+from api.errors import INTERNAL, ApiError, status_of
 
 log = structlog.get_logger()
 
 
+@never_cache
 @csrf_exempt  # signed requests, no cookies
-@require_POST
+@require_http_methods(["GET", "POST"])
 def endpoint(request: HttpRequest, path: str = "") -> HttpResponse:
     request_id = str(uuid.uuid4())
     with translation.override("en"):
@@ -37,7 +39,7 @@ def endpoint(request: HttpRequest, path: str = "") -> HttpResponse:
 
 def _refusal(route: Route, error: ApiError, request_id: str) -> HttpResponse:
     body = route.wire.encode({"__type": error.name, "message": str(error), "Message": str(error)}, None)
-    response = _response(route, body, request_id, status=error.status)
+    response = _response(route, body, request_id, status=status_of(route.service, error))
     response["x-amzn-errortype"] = error.name
     return response
 

@@ -6,6 +6,7 @@ exact path of what is wrong are ours. Forms, API, admin and imports all ask here
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from types import UnionType
 from typing import Any
@@ -60,7 +61,7 @@ _SCALARS: dict[str, tuple[type | UnionType, str]] = {
     "long": (int, "must be a whole number"),
     "float": (int | float, "must be a number"),
     "double": (int | float, "must be a number"),
-    "timestamp": (int | float | str, "must be a time"),
+    "timestamp": (int | float | str | datetime, "must be a time"),
     "boolean": (bool, "must be true or false"),
     "blob": (str | bytes, "must be Base64 text"),
 }
@@ -73,6 +74,8 @@ def _check_scalar(shape: Shape, scalar: str, value: Any, path: str) -> Iterator[
         yield Problem(path, complaint)
     elif isinstance(value, int | float):
         yield from _check_range(shape, value, path, "must be")
+    elif isinstance(value, bytes):
+        yield from _check_range(shape, len(value), path, "must have", unit=" bytes")
 
 
 def _check_structure(shape: Shape, value: Any, path: str, depth: int) -> Iterator[Problem]:

@@ -16,12 +16,13 @@ from urllib.parse import quote, unquote
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = timedelta(minutes=5)
 MAX_PRESIGNED = timedelta(days=7)
-UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
 _AUTHORIZATION = re.compile(
     rf"{ALGORITHM}\s+Credential=(?P<credential>[^,\s]+)\s*,\s*SignedHeaders=(?P<headers>[^,\s]+)\s*,"
     r"\s*Signature=(?P<signature>[0-9a-f]{64})"
 )
+# Where the request goes and what it does: else a signature could be moved to another operation.
+_MUST_BE_SIGNED = ("host", "x-amz-target")
 _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -95,8 +96,9 @@ def read_claim(request: SignedRequest) -> Claim:
 def check(request: SignedRequest, claim: Claim, secret: str, now: datetime) -> None:
     """BadSignature, unless the request was signed with `secret`, is of now, and is as it was signed."""
     _check_time(claim, now)
-    if "host" not in claim.signed_headers:
-        raise BadSignature(Refusal.INVALID, "The header 'host' must be signed.")
+    for name in _MUST_BE_SIGNED:
+        if name in request.headers and name not in claim.signed_headers:
+            raise BadSignature(Refusal.INVALID, f"The header '{name}' must be signed.")
     key = f"AWS4{secret}".encode()
     for part in (claim.date, claim.region, claim.service, "aws4_request"):
         key = hmac.digest(key, part.encode(), hashlib.sha256)
@@ -124,16 +126,9 @@ def canonical_request(request: SignedRequest, claim: Claim) -> str:
             "&".join(f"{name}={value}" for name, value in sorted(pairs)),
             headers,
             ";".join(claim.signed_headers),
-            _payload_hash(request, claim),
+            hashlib.sha256(request.body).hexdigest(),  # of what came, whatever a header says of it
         )
     )
-
-
-def _payload_hash(request: SignedRequest, claim: Claim) -> str:
-    """The body's own hash, whatever a header says of it: what was signed must be what came."""
-    if claim.valid_for is not None and not request.body:
-        return request.headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
-    return hashlib.sha256(request.body).hexdigest()
 
 
 def _check_time(claim: Claim, now: datetime) -> None:

@@ -7,8 +7,8 @@ from django.db import transaction
 
 from api.call import Call, Document, Operation
 from api.errors import ApiError
-from api.operations.tags import tag_list, tags_from
 from api.pagination import MARKED, page_of
+from api.tag_members import tag_list, tags_from
 from core.errors import Invalid
 from resources.services import change_tags, tags_of
 from secrets_store import crypto

@@ -1,22 +1,22 @@
 """Traffic policies."""
 
 from api.call import Call, Document, Operation
-from api.operations.tags import tags_from
+from api.members import blaming, given
 from api.pagination import page_of
+from api.tag_members import tags_from
 from policies import services
 from policies.models import TrafficPolicy
 
+_MEMBERS = {
+    "name": "TrafficPolicyName",
+    "default_action": "DefaultAction",
+    "statements": "PolicyStatements",
+    "max_message_size_bytes": "MaxMessageSizeBytes",
+}
+
 
 def create(call: Call) -> Document:
-    wish = call.input
-    policy = services.create(
-        call.actor,
-        name=wish["TrafficPolicyName"],
-        default_action=wish["DefaultAction"],
-        statements=wish["PolicyStatements"],
-        max_message_size_bytes=wish.get("MaxMessageSizeBytes"),
-        tags=tags_from(wish),
-    )
+    policy = services.create(call.actor, **given(call, _MEMBERS), tags=tags_from(call.input))
     return {"TrafficPolicyId": policy.id}
 
 
@@ -33,15 +33,7 @@ def get(call: Call) -> Document:
 
 
 def update(call: Call) -> Document:
-    """What the input leaves out stays as it is."""
-    members = {
-        "TrafficPolicyName": "name",
-        "DefaultAction": "default_action",
-        "PolicyStatements": "statements",
-        "MaxMessageSizeBytes": "max_message_size_bytes",
-    }
-    changes = {parameter: call.input[member] for member, parameter in members.items() if member in call.input}
-    services.update(call.actor, call.input["TrafficPolicyId"], **changes)
+    services.update(call.actor, call.input["TrafficPolicyId"], **given(call, _MEMBERS))
     return {}
 
 
@@ -65,10 +57,13 @@ def list_all(call: Call) -> Document:
     }
 
 
-OPERATIONS: dict[str, Operation] = {
-    "CreateTrafficPolicy": create,
-    "GetTrafficPolicy": get,
-    "UpdateTrafficPolicy": update,
-    "DeleteTrafficPolicy": delete,
-    "ListTrafficPolicies": list_all,
-}
+OPERATIONS: dict[str, Operation] = blaming(
+    _MEMBERS,
+    {
+        "CreateTrafficPolicy": create,
+        "GetTrafficPolicy": get,
+        "UpdateTrafficPolicy": update,
+        "DeleteTrafficPolicy": delete,
+        "ListTrafficPolicies": list_all,
+    },
+)

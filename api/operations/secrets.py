@@ -9,8 +9,8 @@ from django.db.models import Q
 from access.logic.policy_document import PolicyKind, parse
 from api.call import Call, Document, Operation
 from api.errors import ApiError
-from api.operations.tags import tag_list, tags_from
 from api.pagination import RESULTS, page_of
+from api.tag_members import tag_list, tags_from
 from core.errors import Invalid
 from resources.models import Tag
 from resources.services import change_tags, tags_of

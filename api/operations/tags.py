@@ -1,16 +1,38 @@
-"""Tags, as Key and Value pairs."""
+"""Tags of Mail Manager's resources."""
 
-from typing import Any
+from django.db import transaction
 
-from api.call import Document
-
-
-def tags_from(
-    document: Document, member: str = "Tags", key: str = "Key", value: str = "Value"
-) -> dict[str, str]:
-    """What the input says of tags. A key that is there twice counts as it stands last."""
-    return {tag[key]: tag.get(value, "") for tag in document.get(member) or ()}
+from api.call import Call, Document, Operation
+from api.tag_members import tag_list, tags_from
+from api.tagged import require_resource
+from resources.services import change_tags, tags_of
 
 
-def tag_list(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, Any]]:
-    return [{key: name, value: text} for name, text in tags.items()]
+@transaction.atomic
+def tag(call: Call) -> Document:
+    arn = call.input["ResourceArn"]
+    require_resource(arn)
+    change_tags(call.actor, arn, tags_of(arn) | tags_from(call.input))
+    return {}
+
+
+@transaction.atomic
+def untag(call: Call) -> Document:
+    arn = call.input["ResourceArn"]
+    require_resource(arn)
+    kept = {key: value for key, value in tags_of(arn).items() if key not in call.input["TagKeys"]}
+    change_tags(call.actor, arn, kept)
+    return {}
+
+
+def list_all(call: Call) -> Document:
+    arn = call.input["ResourceArn"]
+    require_resource(arn)
+    return {"Tags": tag_list(tags_of(arn))}
+
+
+OPERATIONS: dict[str, Operation] = {
+    "TagResource": tag,
+    "UntagResource": untag,
+    "ListTagsForResource": list_all,
+}
