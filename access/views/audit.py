@@ -18,6 +18,7 @@ from access.doors import page
 from access.models import AuditEntry
 from console.cells import code_cell, time_cell
 from console.listing import Column, Listing
+from core.identifiers import parse_arn
 
 
 class AuditFilter(forms.Form):
@@ -65,7 +66,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         Column("at", _("Time"), lambda entry: time_cell(entry.at, is_exact=True)),
         Column("actor", _("Who"), lambda entry: entry.actor),
         Column("action", _("Action"), lambda entry: code_cell(entry.action)),
-        Column("resource", _("Resource"), lambda entry: entry.resource_arn),
+        Column("resource", _("Resource"), lambda entry: _resource(entry.resource_arn)),
         Column("detail", _("Detail"), lambda entry: _detail(entry.detail)),
         Column("source", _("From where"), lambda entry: entry.source),
     ]
@@ -79,6 +80,14 @@ def audit(request: HttpRequest) -> HttpResponse:
     )
     context = {"listing": listing, "form": form, "nav": "audit", "breadcrumbs": [(_("Audit log"), "")]}
     return render(request, "access/audit.html", context)
+
+
+def _resource(resource_arn: str) -> SafeString | str:
+    """The end of the ARN, which tells one from another; the whole of it on hover."""
+    arn = parse_arn(resource_arn)
+    if arn is None:
+        return code_cell(resource_arn)
+    return format_html('<span class="audit-resource" title="{}">{}</span>', resource_arn, arn.resource)
 
 
 def _detail(detail: dict[str, Any]) -> SafeString | str:

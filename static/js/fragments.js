@@ -1,9 +1,11 @@
-/* Fragments by htmx: an answer that failed is said, not lost. */
+/* Fragments by htmx: that the server is away is said, not hidden behind what it said last. */
+
+const SERVER_ERROR = 500;
 
 document.addEventListener("htmx:sendError", () => mark(true));
-document.addEventListener("htmx:responseError", () => mark(true));
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful) mark(false);
+  const status = event.detail.xhr.status;
+  if (status) mark(status >= SERVER_ERROR);
 });
 
 function mark(isAway) {

@@ -20,6 +20,7 @@ from console.listing import Column, Listing, go_to_selected
 from console.status import Look, Tone
 from console.wizard import Step, WizardView
 from core.errors import Conflict, Problem
+from mailmanager import urls as product
 
 LOOKS = [
     Look("Provisioning", "pending", Tone.PENDING),
@@ -221,6 +222,9 @@ class GalleryWizard(WizardView):
         return redirect(f"/gallery/list?q={cleaned['name']['name']}-{cleaned['value']['password']}")
 
 
+handler400, handler403, handler404, handler500 = (
+    getattr(product, f"handler{code}") for code in (400, 403, 404, 500)
+)
 urlpatterns = [
     path("gallery/", gallery),
     path("gallery/list", list_page, name="gallery-list"),
