@@ -9,11 +9,11 @@ from django.core.cache import cache
 from django.db.models import Count, Q
 from django.db.models.functions import TruncHour
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
-from console.status import Look, Tone
+from console.status import Look
 from endpoints import words as endpoint_words
 from endpoints.models import IngressEndpoint
+from mailflow.looks import OUTCOMES
 from mailflow.models import MessageTrace, Outcome, SpoolMessage
 from policies.models import TrafficPolicy
 from rulesets.models import RuleSet
@@ -23,16 +23,6 @@ SHOWN_MESSAGES = 8
 NEWEST_TRACES = 200  # looked through for accepted messages: a flood of refusals can't slow the page
 CHART_HOURS = 24
 SETTLED_AFTER = timedelta(minutes=5)  # traces are written in bulk, so the hour before may still grow
-
-OUTCOME_LOOKS: dict[str, Look] = {
-    Outcome.UNDER_WAY: Look(_("Under way"), "pending", Tone.PENDING),
-    Outcome.DELIVERED: Look(_("Delivered"), "success", Tone.SUCCESS),
-    Outcome.DROPPED: Look(_("Dropped"), "stopped", Tone.STOPPED),
-    Outcome.BOUNCED: Look(_("Bounced"), "warning", Tone.WARNING),
-    Outcome.FAILED: Look(_("Failed"), "error", Tone.ERROR),
-    Outcome.UNHANDLED: Look(_("No action took it"), "warning", Tone.WARNING),
-    Outcome.REFUSED: Look(_("Refused"), "stopped", Tone.STOPPED),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +80,7 @@ def latest_messages() -> list[tuple[MessageTrace, Look]]:
     """The newest accepted messages among the newest traces."""
     traces = MessageTrace.objects.order_by("-id")[:NEWEST_TRACES]
     accepted = [trace for trace in traces if trace.outcome != Outcome.REFUSED]
-    return [(trace, OUTCOME_LOOKS[trace.outcome]) for trace in accepted[:SHOWN_MESSAGES]]
+    return [(trace, OUTCOMES[trace.outcome]) for trace in accepted[:SHOWN_MESSAGES]]
 
 
 def latest_refusals() -> list[MessageTrace]:

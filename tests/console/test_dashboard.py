@@ -130,6 +130,12 @@ def test_refusals_do_not_push_the_latest_messages_out():
     assert len(dashboard.latest_refusals()) == dashboard.SHOWN_MESSAGES
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+def test_every_outcome_has_a_look(owner, outcome):
+    make_traces(1, outcome, timezone.now())
+    assert owner.get("/").status_code == 200
+
+
 def test_dashboard_takes_a_fixed_number_of_queries(owner, django_assert_max_num_queries):
     make_endpoint("first")
     make_traces(10, Outcome.REFUSED, timezone.now())
