@@ -45,6 +45,15 @@ class Certificates:
         """OSError (ssl.SSLError too) where there is no usable certificate."""
         return self._configured_context() if self._cert_file else self._made_context(host_name)
 
+    def prepare(self) -> None:
+        """Make the CA where one is needed: a client may be told whom to trust before the first one comes."""
+        if self._cert_file:
+            return
+        try:
+            self._authority()
+        except OSError as error:
+            log.error("certificate_authority_not_made", reason=str(error))
+
     def _configured_context(self) -> ssl.SSLContext:
         """Files changed by halves (certificate before key) leave the former pair in use."""
         try:

@@ -63,6 +63,7 @@ class Engine:
 
     def start(self) -> None:
         self._ticking = self.loop.create_task(self._tick())
+        self.loop.run_in_executor(self._certificate_thread, self._certificates.prepare)
 
     async def apply(self, snapshot: Snapshot) -> None:
         await self.listeners.apply(snapshot)
