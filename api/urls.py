@@ -1,11 +1,11 @@
 """One address for everything, as an endpoint URL of AWS clients."""
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import path
 
-from api.views.endpoint import endpoint
+from api import views
 
 app_name = "api"
-urlpatterns: list[URLPattern | URLResolver] = [
-    path("", endpoint, name="endpoint"),
-    path("<path:path>", endpoint),
+urlpatterns = [
+    path("", views.endpoint, name="endpoint"),
+    path("<path:path>", views.endpoint),
 ]

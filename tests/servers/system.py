@@ -133,7 +133,9 @@ class SupervisedProcess:
 
     def kill(self) -> None:
         """SIGKILL to it and its children, as a crash does it; supervisor starts it again."""
-        os.killpg(self.pid, 9)
+        pid = self.pid
+        assert pid, f"{self.name} does not run"  # group 0 would be our own
+        os.killpg(pid, 9)
 
     def stop(self) -> None:
         """SIGTERM, and wait for its end."""

@@ -27,8 +27,8 @@ FORWARD_TIMEOUT_SECONDS = 5.0
 class Zone:
     """Static records; what is asked is kept in `questions` as (name, type)."""
 
-    def __init__(self, port: int) -> None:
-        self.host = HOST
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
         self.port = port
         self.questions: list[tuple[str, str]] = []
         self._records: dict[tuple[dns.name.Name, dns.rdatatype.RdataType], list[str]] = {}
@@ -139,12 +139,13 @@ class _TcpServer(socketserver.ThreadingTCPServer):
 
 
 @contextlib.contextmanager
-def serve_zone() -> Iterator[Zone]:
-    port = free_port(HOST, kinds=(socket.SOCK_DGRAM, socket.SOCK_STREAM))
-    zone = Zone(port)
+def serve_zone(host: str = HOST, port: int = 0) -> Iterator[Zone]:
+    """`port` 0: a free one. Who reads resolv.conf can be told no other than 53."""
+    port = port or free_port(host, kinds=(socket.SOCK_DGRAM, socket.SOCK_STREAM))
+    zone = Zone(host, port)
     with contextlib.ExitStack() as stack:
-        udp = stack.enter_context(_UdpServer((HOST, port), _Datagram))
-        tcp = stack.enter_context(_TcpServer((HOST, port), _Stream))
+        udp = stack.enter_context(_UdpServer((host, port), _Datagram))
+        tcp = stack.enter_context(_TcpServer((host, port), _Stream))
         for server in (udp, tcp):
             server.zone = zone
             thread = threading.Thread(

@@ -1,0 +1,39 @@
+"""The whole product, an administrator beside it, and one at its console."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.desk import Desk, open_desk
+from tests.e2e.product import Product
+from tests.servers.system import System
+
+
+@pytest.fixture(scope="module")
+def desk(system: System) -> Iterator[Desk]:
+    with open_desk(system.environment) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def product(system: System, desk: Desk) -> Product:
+    return Product(system, desk)
+
+
+@pytest.fixture(scope="module")
+def console(system: System) -> Iterator[httpx.Client]:
+    """Signed in; `console.post(path, data={…})` sends the CSRF token along by itself."""
+    with httpx.Client(base_url=system.url, timeout=60, follow_redirects=True) as client:
+
+        def add_token(request: httpx.Request) -> None:
+            if request.method == "POST":
+                request.headers["X-CSRFToken"] = client.cookies["csrftoken"]
+
+        client.event_hooks["request"].append(add_token)
+        client.get("/access/sign-in")
+        answer = client.post(
+            "/access/sign-in", data={"username": system.admin_name, "password": system.admin_password}
+        )
+        assert answer.url.path == "/", answer.text
+        yield client
