@@ -182,7 +182,7 @@ def test_mail_is_refused_while_the_disk_is_nearly_full(settings):
 def test_a_full_database_refuses_what_does_not_fit_and_nothing_else(monkeypatch):
     if settings.SPOOL_ALIAS == "default":
         pytest.skip("max_page_count is SQLite's")
-    _limit_growth(monkeypatch, pages=40)
+    _limit_growth(monkeypatch, size_bytes=400_000)
 
     async def scenario(spool):
         large = spool.store(envelope(), letter(size_bytes=1_000_000))
@@ -196,12 +196,15 @@ def test_a_full_database_refuses_what_does_not_fit_and_nothing_else(monkeypatch)
     assert SpoolMessage.objects.count() == SpoolContent.objects.count() == 5
 
 
-def _limit_growth(monkeypatch, *, pages):
-    """The writer's database may grow by so many pages of 4 KiB."""
+def _limit_growth(monkeypatch, *, size_bytes):
+    """The writer's database may grow by so much."""
     write = spool_writer._write
     with connections[settings.SPOOL_ALIAS].cursor() as cursor:
         cursor.execute("VACUUM")  # room that earlier tests left would not be growth
-        limit = cursor.execute("PRAGMA page_count").fetchone()[0] + pages
+        pages, page_bytes = (
+            cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+        )
+        limit = pages + size_bytes // page_bytes
 
     def limited(alias, entries):
         with connections[alias].cursor() as cursor:
