@@ -345,7 +345,12 @@ def test_the_status_turns_by_itself_and_then_rests(make_endpoint, owner):
     fragment = page(owner, url("status", endpoint.id), **HTMX)
     assert "Active" in fragment
     assert 'hx-trigger="every 2s"' not in fragment
-    assert 'hx-swap-oob="true"' in fragment
+    assert re.findall(r'id="([a-z-]+)" hx-swap-oob="true"', fragment) == [
+        "rule-set",
+        "traffic-policy",
+        "set-up",
+    ]
+    assert url("edit_rule_set", endpoint.id) in fragment
     assert "890123abcdef.ghijk.mail-manager-smtp.mailmanager.test" in fragment
 
 
