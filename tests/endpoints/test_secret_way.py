@@ -1,10 +1,12 @@
 """Authenticated endpoints whose password is a secret: chosen, checked, changed, broken later."""
 
 import json
+from html import unescape
 
 import pytest
 from django.urls import reverse
 
+from access.actor import Actor, PersonRole
 from core.errors import Conflict, Invalid
 from endpoints import services
 from endpoints.models import IngressEndpoint
@@ -16,6 +18,14 @@ from secrets_store.services import keys, secrets
 from tests.secrets_store.conftest import ACCOUNT, PASSWORD, REGION, key, make_secret, secret
 
 __all__ = ["key", "make_secret", "secret"]  # fixtures of another room
+
+
+OWNER = Actor(name="owner", role=PersonRole.ADMINISTRATOR, source="127.0.0.1")
+
+
+@pytest.fixture
+def prerequisites(policy, rule_set):
+    return {"traffic_policy_id": policy.id, "rule_set_id": rule_set.id}
 
 
 @pytest.fixture
@@ -81,6 +91,31 @@ def test_broken_set_up_is_refused_with_its_own_message(actor, make_endpoint, sec
     assert problem.path == "secret_arn"
     assert said in str(caught.value)
     assert not IngressEndpoint.objects.exists()
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_page_says_each_flaw_beside_the_list_with_its_remedy(owner, prerequisites, secret, case):
+    break_it, said = BROKEN[case]
+    break_it(OWNER, secret)
+    typed = {
+        "name": "inbound",
+        "type": "AUTH",
+        "tls_policy": "DEFAULT",
+        "way": "SECRET",
+        "secret_arn": secret.arn,
+        **prerequisites,
+    }
+    page = unescape(owner.post(reverse("endpoints:create"), typed).content.decode())
+    assert said in page
+    assert 'value="inbound"' in page
+    assert not IngressEndpoint.objects.exists()
+
+
+def test_summary_shows_what_broke_later_with_a_way_to_mend_it(owner, actor, endpoint, secret):
+    keys.set_enabled(actor, secret.key_id, is_enabled=False)
+    page = unescape(owner.get(reverse("endpoints:detail", args=[endpoint.id])).content.decode())
+    assert "the endpoint may not read its secret" in page
+    assert reverse("secrets_store:key", args=[secret.key_id]) in page
 
 
 # A secret in use can't be deleted; everything else can be broken later.
