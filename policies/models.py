@@ -5,6 +5,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from resources.fields import DocumentField
 from resources.models import Resource
 
 
@@ -20,7 +21,7 @@ class TrafficPolicy(Resource):
     default_action = models.CharField(_("default action"), max_length=5, choices=DefaultAction.choices)
     max_message_size_bytes = models.PositiveBigIntegerField(_("maximum message size"), null=True, blank=True)
     # `PolicyStatements` of the service model, as validated.
-    statements = models.JSONField(_("policy statements"), default=list, blank=True)
+    statements = DocumentField(_("policy statements"), default=list, blank=True)
 
     class Meta(Resource.Meta):
         verbose_name = _("traffic policy")

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from core.identifiers import Arn, new_id
+from resources.fields import DocumentField
 
 
 class Resource(models.Model):
@@ -62,7 +63,7 @@ class DocumentVersion(models.Model):
 
     resource_arn = models.CharField(max_length=255)
     number = models.PositiveIntegerField()  # 1, 2, … for each resource
-    document = models.JSONField()
+    document = DocumentField()
     saved_by = models.CharField(max_length=150)
     saved_at = models.DateTimeField(auto_now_add=True)
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from resources.fields import DocumentField
 from resources.models import Resource
 
 
@@ -13,7 +13,7 @@ class RuleSet(Resource):
     ARN_TYPE = "mailmanager-rule-set"
 
     # `Rules` of the service model, as validated.
-    rules = models.JSONField(_("rules"), default=list, blank=True)
+    rules = DocumentField(_("rules"), default=list, blank=True)
 
     class Meta(Resource.Meta):
         verbose_name = _("rule set")

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.identifiers import Arn
+from resources.fields import DocumentField
 
 
 class EncryptionKey(models.Model):
@@ -29,7 +30,7 @@ class EncryptionKey(models.Model):
     )
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.ENABLED)
     deletion_at = models.DateTimeField(_("deletion"), null=True, blank=True)
-    policy = models.JSONField(_("key policy"))
+    policy = DocumentField(_("key policy"))
     # None: the material is rotated by hand only.
     rotation_period_days = models.PositiveIntegerField(_("rotation period"), null=True, blank=True)
     next_rotation_at = models.DateTimeField(_("next rotation"), null=True, blank=True, db_index=True)
@@ -114,7 +115,7 @@ class Secret(models.Model):
     key = models.ForeignKey(
         EncryptionKey, verbose_name=_("encryption key"), on_delete=models.PROTECT, related_name="secrets"
     )
-    policy = models.JSONField(_("resource permissions"), null=True, blank=True)
+    policy = DocumentField(_("resource permissions"), null=True, blank=True)
     rotation_kind = models.CharField(_("rotation"), max_length=9, choices=RotationKind.choices, blank=True)
     rotation_schedule = models.CharField(_("schedule"), max_length=256, blank=True)  # rate(…) or cron(…)
     rotation_function = models.CharField(_("function"), max_length=2048, blank=True)
