@@ -25,7 +25,7 @@ _MEND = (
 )
 
 _STRING = re.compile(r'^(?:(msgctxt|msgid|msgid_plural|msgstr)(?:\[\d\])? )?(".*")$')
-_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|%[ds]|\{\w*\}|</?[a-z][^>]*>")
+_PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%%|%[ds]|\{\w*\}|</?(?:a|br|code|em|strong)\b[^>]*>")
 
 
 @dataclass(frozen=True, slots=True)
