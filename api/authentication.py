@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from access.actor import Actor
 from api import access_keys
-from api.errors import ACCESS_DENIED, ApiError
+from api.errors import ApiError
 from api.logic.signature import BadSignature, Refusal, SignedRequest, check, read_claim
 from api.models import AccessKey
 
@@ -34,16 +34,17 @@ def authenticate(request: HttpRequest, signing_name: str, now: datetime) -> tupl
     except BadSignature as error:
         raise ApiError(error.refusal.value, str(error), status=403) from None
     if claim.service != signing_name:
-        raise ApiError(
-            Refusal.INVALID.value, f"Credential should be scoped to correct service: '{signing_name}'.",
-            status=403,
-        )  # fmt: skip
+        raise _out_of_scope(f"service: '{signing_name}'")
     if settings.API_REGION_STRICT and claim.region != settings.REGION:
-        raise ApiError(ACCESS_DENIED, f"Credential should be scoped to a valid region: {settings.REGION}.")
+        raise _out_of_scope(f"region: '{settings.REGION}'")
     _note_use(key, now)
     user = key.user
     source = request.META.get("REMOTE_ADDR", "")
     return key, Actor(name=user.get_username(), role=user.person_role, source=source)
+
+
+def _out_of_scope(right: str) -> ApiError:
+    return ApiError(Refusal.INVALID.value, f"Credential should be scoped to the {right}.", status=403)
 
 
 def _note_use(key: AccessKey, now: datetime) -> None:

@@ -36,7 +36,7 @@ class Page:
 def page_of(call: Call, rows: QuerySet[Any], paging: Paging = PAGES, *, key: str = "pk") -> Page:
     """One page of `rows` (objects, or dicts of `values`), ordered by the unique field `key`, as the
     input asks for it."""
-    size = call.input.get(paging.size) or paging.default_size
+    size = call.input.get(paging.size, paging.default_size)
     if size < 1:
         raise ApiError(NAMES[call.service].invalid, f"{paging.size} must be at least 1.")
     size = min(size, _MAX_SIZE)

@@ -18,7 +18,8 @@ _SERVICE = "sts"
 
 def is_query(request: HttpRequest) -> bool:
     """Presigned requests come as GET, with everything in the address."""
-    return request.method == "GET" or request.content_type == _CONTENT_TYPE
+    is_form = request.content_type == _CONTENT_TYPE and "X-Amz-Target" not in request.headers
+    return request.method == "GET" or is_form
 
 
 def respond(request: HttpRequest, request_id: str) -> HttpResponse:

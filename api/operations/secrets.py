@@ -11,27 +11,35 @@ from api.call import Call, Document, Operation
 from api.errors import ApiError
 from api.pagination import RESULTS, page_of
 from api.tag_members import tag_list, tags_from
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from resources.models import Tag
 from resources.services import change_tags, tags_of
 from secrets_store.logic.random_password import DEFAULT_LENGTH, random_password
-from secrets_store.models import Secret, VersionStage
-from secrets_store.services import rotation, secrets
+from secrets_store.models import Secret, SecretVersion, VersionStage
+from secrets_store.services import rotation, secrets, values
 
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 def create(call: Call) -> Document:
     wish = call.input
-    secret = secrets.create(
-        call.actor,
-        name=wish["Name"],
-        value=_value(wish),
-        key_id=wish.get("KmsKeyId", ""),
-        description=wish.get("Description", ""),
-        tags=tags_from(wish),
-        version_id=wish.get("ClientRequestToken", ""),
-    )
+    value, token = _value(wish), wish.get("ClientRequestToken", "")
+    try:
+        secret = secrets.create(
+            call.actor,
+            name=wish["Name"],
+            value=value,
+            key_id=wish.get("KmsKeyId", ""),
+            description=wish.get("Description", ""),
+            tags=tags_from(wish),
+            version_id=token,
+        )
+    except Conflict as error:
+        secret = secrets.get(wish["Name"])
+        if secret.deletion_at:
+            raise ApiError("InvalidRequestException", str(error)) from error
+        if _made_before(secret, token, value) is None:
+            raise
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": _current_id(secret)}
 
 
@@ -70,13 +78,8 @@ def put_value(call: Call) -> Document:
     value = _value(call.input)
     if value is None:
         raise ApiError("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
-    version = secrets.put_value(
-        call.actor,
-        call.input["SecretId"],
-        value,
-        stages=tuple(call.input.get("VersionStages") or (VersionStage.CURRENT,)),
-        version_id=call.input.get("ClientRequestToken", ""),
-    )
+    stages = tuple(call.input.get("VersionStages") or (VersionStage.CURRENT,))
+    version = _put_once(call, value, stages)
     return {
         "ARN": version.secret.arn,
         "Name": version.secret.name,
@@ -94,8 +97,7 @@ def update(call: Call) -> Document:
     value = _value(wish)
     version_id = None
     if value is not None:
-        token = wish.get("ClientRequestToken", "")
-        version_id = secrets.put_value(call.actor, secret.arn, value, version_id=token).version_id
+        version_id = _put_once(call, value, (VersionStage.CURRENT,)).version_id
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": version_id}
 
 
@@ -294,6 +296,25 @@ def _value(wish: Document) -> str | bytes | None:
         raise ApiError("InvalidParameterException", "You can't specify both a binary and a string value.")
     value: str | bytes | None = wish.get("SecretString", wish.get("SecretBinary"))
     return value
+
+
+def _put_once(call: Call, value: str | bytes, stages: tuple[str, ...]) -> SecretVersion:
+    """A new version, or the one that the same token made of the same value before."""
+    secret_id, token = call.input["SecretId"], call.input.get("ClientRequestToken", "")
+    try:
+        return secrets.put_value(call.actor, secret_id, value, stages=stages, version_id=token)
+    except Conflict:
+        former = _made_before(secrets.get(secret_id), token, value)
+        if former is None:
+            raise
+        return former
+
+
+def _made_before(secret: Secret, token: str, value: str | bytes | None) -> SecretVersion | None:
+    """The version that `token` names, where it has the same value. Ask once the actor was let through."""
+    version = secret.versions.select_related("secret__key").filter(version_id=token).first()
+    content = value.encode() if isinstance(value, str) else value
+    return version if version and values.open_version(version) == content else None
 
 
 def _current_id(secret: Secret) -> str | None:
