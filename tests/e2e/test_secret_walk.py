@@ -80,7 +80,7 @@ def sign_in(system: System, context: BrowserContext) -> Page:
 def follow(page: Page, name: str) -> Page:
     """The tab that a link opens."""
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name=name).click()
+        page.get_by_role("link", name=name, exact=True).click()
     opened.value.wait_for_load_state()
     return opened.value
 
