@@ -1,9 +1,12 @@
 """From the end of the data to a durable message, and the record of what was refused instead."""
 
+import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -27,9 +30,9 @@ _MAX_EXPLAINED_STATEMENTS = 100
 
 
 class SpoolLike(Protocol):
-    """mailflow.spool.Spool: returns when the message is on disk, MailError where it is not."""
+    """mailflow.spool.Spool: the future is done when the message is on disk; MailError where it is not."""
 
-    async def store(self, envelope: Envelope, content: bytes) -> None: ...
+    def submit(self, envelope: Envelope, content: bytes) -> "asyncio.Future[None]": ...
 
 
 class RefusalsLike(Protocol):
@@ -57,30 +60,37 @@ class Acceptance:
         self._spool = spool
         self._refusals = refusals
         self._journal = journal
+        self._loop = asyncio.get_running_loop()
         self._date = ""
         self._date_second = 0
 
-    async def accept(self, connection: Connection, content: Content) -> Reply:
-        """Stores the message of the connection's transaction; the reply that its client hears."""
+    def accept(self, connection: Connection, content: Content, answer: Callable[[Reply], None]) -> None:
+        """Stores the message of the connection's transaction and calls `answer`, later, with what its
+        client shall hear. Without a task for each message, which would cost as much as its commands."""
         conversation = connection.conversation
         now = datetime.now(UTC)
         envelope = _envelope(connection, conversation, now, len(content))
         field = received_field(envelope, conversation.terms.endpoint.host_name, self._date_of(now))
         try:
-            await self._spool.store(envelope, b"".join((field, content)))
-        except MailError as error:
-            log.warning(
-                "message_not_accepted",
-                session_id=connection.session_id,
-                endpoint=envelope.endpoint_id,
-                code=error.reply.code,
-                reason=str(error),
-            )
-            return error.reply
-        except Exception:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
-            return local_error(connection)
-        self._journal.accepted(envelope)
-        return reply.accepted(envelope.message_id)
+            stored = self._spool.submit(envelope, b"".join((field, content)))
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
+            self._loop.call_soon(answer, _not_stored(connection, envelope, error))
+        else:
+            stored.add_done_callback(partial(self._settled, connection, envelope, answer))
+
+    def _settled(
+        self,
+        connection: Connection,
+        envelope: Envelope,
+        answer: Callable[[Reply], None],
+        stored: "asyncio.Future[None]",
+    ) -> None:
+        error = stored.exception()
+        if error is not None:
+            answer(_not_stored(connection, envelope, error))
+        else:
+            self._journal.accepted(envelope)
+            answer(reply.accepted(envelope.message_id))
 
     def refuse(self, connection: Connection, event: Refused) -> None:
         """Into log and trace."""
@@ -158,8 +168,21 @@ def _explanation(conversation: Conversation, refusal: Reply, mailbox: str) -> di
     return explained
 
 
-def local_error(connection: Connection) -> Reply:
-    """Logs the exception being handled under a reference that the reply tells, and nothing else."""
+def _not_stored(connection: Connection, envelope: Envelope, error: BaseException) -> Reply:
+    if not isinstance(error, MailError):
+        return local_error(connection, error)
+    log.warning(
+        "message_not_accepted",
+        session_id=connection.session_id,
+        endpoint=envelope.endpoint_id,
+        code=error.reply.code,
+        reason=str(error),
+    )
+    return error.reply
+
+
+def local_error(connection: Connection, error: BaseException) -> Reply:
+    """Logs the error under a reference that the reply tells, and nothing else."""
     reference = secrets.token_hex(6)
-    log.exception("session_failed", reference=reference, session_id=connection.session_id)
+    log.error("session_failed", reference=reference, session_id=connection.session_id, exc_info=error)
     return reply.local_error(reference)

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -112,8 +112,8 @@ class SmtpSession(asyncio.Protocol):
             if events:
                 self._handle(events)
             self._flush()
-        except Exception:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
-            self._hang_up(local_error(self))
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
+            self._hang_up(local_error(self, error))
 
     def eof_received(self) -> bool:
         """The peer sends no more. A message that is being stored still gets its reply."""
@@ -203,7 +203,7 @@ class SmtpSession(asyncio.Protocol):
         loop = self._engine.loop
         for event in events:
             if isinstance(event, MessageReceived):
-                self._task = loop.create_task(self._accept(event))
+                self._engine.acceptance.accept(self, event.content, self._accepted)
             elif isinstance(event, Refused):
                 self._engine.acceptance.refuse(self, event)
             elif isinstance(event, AuthRequested):
@@ -238,21 +238,20 @@ class SmtpSession(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
-    async def _accept(self, event: MessageReceived) -> None:
-        decision = await self._engine.acceptance.accept(self, event.content)
-        self._answered(lambda: self.conversation.answer(decision))
+    def _accepted(self, decision: Reply) -> None:
+        self._answered(self.conversation.answer, decision)
 
     async def _authenticate(self, event: AuthRequested) -> None:
         outcome = await self._check_password(event)
-        self._answered(lambda: self.conversation.authenticated(outcome))
+        self._answered(self.conversation.authenticated, outcome)
 
-    def _answered(self, go_on: Any) -> None:
+    def _answered(self, go_on: Callable[..., Sequence[Event]], *answer: object) -> None:
         if self.conversation.is_closed:  # the peer hung up meanwhile, or we had to
             return
         try:
-            self._go_on(go_on())
-        except Exception:  # noqa: BLE001 - the session's edge: it logs
-            self._hang_up(local_error(self))
+            self._go_on(go_on(*answer))
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs
+            self._hang_up(local_error(self, error))
 
     async def _check_password(self, event: AuthRequested) -> Reply:
         engine, endpoint = self._engine, self.conversation.terms.endpoint
@@ -268,8 +267,8 @@ class SmtpSession(asyncio.Protocol):
         except Overloaded:
             log.warning("auth_overloaded", endpoint=endpoint.id, peer=self.peer_address)
             return reply.AUTH_UNAVAILABLE
-        except Exception:  # noqa: BLE001 - the session's edge: it logs
-            local_error(self)
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs
+            local_error(self, error)
             return reply.AUTH_UNAVAILABLE
         if result.success:
             return reply.AUTH_SUCCEEDED
@@ -317,7 +316,7 @@ class SmtpSession(asyncio.Protocol):
         self.tls_cipher = secured.cipher()[0]
         version = _TLS_VERSIONS[secured.version()]
         self._wait_for_peer()
-        self._answered(lambda: self.conversation.tls_established(version))
+        self._answered(self.conversation.tls_established, version)
 
     # --- time -------------------------------------------------------------------------------------
 

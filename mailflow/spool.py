@@ -65,6 +65,11 @@ class Spool:
 
         A caller that is cancelled meanwhile may have its message stored all the same.
         """
+        await self.submit(envelope, content)
+
+    def submit(self, envelope: Envelope, content: bytes) -> asyncio.Future[None]:
+        """As `store`, for who has no task to wait in: the future is done after the commit. A MailError
+        that is known at once is raised, any other is the future's."""
         if not self._is_open:
             raise MailError("the spool is closed", reply=reply.SPOOL_FAILED)
         if len(self._waiting) >= MAX_WAITING_MESSAGES:
@@ -78,7 +83,7 @@ class Spool:
             self._is_writing = True
             self._idle.clear()
             self._loop.call_soon(self._hand_over)
-        await waiting.stored
+        return waiting.stored
 
     async def close(self) -> None:
         """Takes no more, and returns when all that waits is written and the workers are told."""

@@ -30,7 +30,10 @@ class KeepingSpool:
     fault: Exception | None = None
     gate: threading.Event | None = None
 
-    async def store(self, envelope: Envelope, content: bytes) -> None:
+    def submit(self, envelope: Envelope, content: bytes) -> "asyncio.Future[None]":
+        return asyncio.ensure_future(self._store(envelope, content))
+
+    async def _store(self, envelope: Envelope, content: bytes) -> None:
         if self.gate is not None:
             await asyncio.to_thread(self.gate.wait, _DONE_SECONDS)
         if self.fault is not None:
