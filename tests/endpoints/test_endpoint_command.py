@@ -43,7 +43,7 @@ def test_create_show_and_list(policy, rule_set):
 
 def test_a_generated_password_is_printed_once_and_apart(policy, rule_set):
     out, err = run(*CREATE, "--type", "AUTH")
-    password = re.search(r"shown this once: (\S+)", err)[1]
+    (password,) = re.findall(r"shown this once: (\S+)", err)
     assert password not in out
     assert verify_password(IngressEndpoint.objects.get().password_hash, password)
 

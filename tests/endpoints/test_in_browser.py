@@ -16,7 +16,7 @@ def browser(live_server, monkeypatch):
     """`browser.page`, signed in as an administrator; nothing may be complained of in the end."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the test's thread
     User.objects.create_user("owner", password=PASSWORD, role="administrator")
-    complaints = []
+    complaints: list[str] = []
     with chromium() as started:
         page = watched_context(started, complaints).new_page()
         page.goto(f"{live_server.url}/ingress-endpoints/")

@@ -40,6 +40,13 @@ def text_of(html):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
+def first(pattern, html):
+    """What the pattern's group matches first."""
+    found = re.search(pattern, html, re.DOTALL)
+    assert found, pattern
+    return found[1]
+
+
 @pytest.fixture
 def wanted(policy, rule_set):
     """What the form of a new endpoint sends."""
@@ -189,7 +196,7 @@ def test_a_generated_password_is_shown_once(owner, wanted):
     endpoint = IngressEndpoint.objects.get()
     session = str([stored.get_decoded() for stored in Session.objects.all()])
     html = page(owner, url("detail", endpoint.id))
-    password = re.search(r'id="generated-password">([^<]+)<', html)[1]
+    password = first(r'id="generated-password">([^<]+)<', html)
     assert verify_password(endpoint.password_hash, password)
     assert password not in session
     assert "generated-password" not in page(owner, url("detail", endpoint.id))
@@ -221,7 +228,7 @@ def test_an_open_endpoint_takes_no_password_whatever_its_hidden_fields_say(owner
 )
 def test_what_is_wrong_is_said_beside_the_field(owner, wanted, changes, field, words_of_error):
     html = page_of_post(owner, url("create"), {**wanted, **changes})
-    errors = re.search(rf'id="id_{field}-errors">(.*?)</ul>', html, re.DOTALL)[1]
+    errors = first(rf'id="id_{field}-errors">(.*?)</ul>', html)
     assert words_of_error in errors
     assert not IngressEndpoint.objects.exists()
     if "name" not in changes:
@@ -238,7 +245,7 @@ def page_of_post(client, address, data, **headers):
 def test_a_taken_name_is_said_beside_it(owner, wanted, make_endpoint):
     make_endpoint("inbound")
     html = page_of_post(owner, url("create"), wanted)
-    assert "inbound already" in re.search(r'id="id_name-errors">(.*?)</ul>', html, re.DOTALL)[1]
+    assert "inbound already" in first(r'id="id_name-errors">(.*?)</ul>', html)
 
 
 def kept(html):
@@ -274,7 +281,7 @@ def test_a_typed_password_survives_an_error_elsewhere(owner, wanted):
 
 def test_a_kept_password_of_ones_own_making_is_none(owner, wanted):
     html = page_of_post(owner, url("create"), {**wanted, "password": "", "kept_password": "forged"})
-    assert "8 to 64" in re.search(r'id="id_password-errors">(.*?)</ul>', html, re.DOTALL)[1]
+    assert "8 to 64" in first(r'id="id_password-errors">(.*?)</ul>', html)
     assert not IngressEndpoint.objects.exists()
 
 
@@ -290,7 +297,7 @@ def test_the_summary_stands_as_the_walk_says(active, owner):
     assert places == sorted(places)
     assert re.search(rf'class="resource-id"><span>{endpoint.id}<', html)
     assert words_shown.index(endpoint.id) < words_shown.index("General details")
-    assert endpoint.id in re.search(r'class="breadcrumbs.*?</nav>', html, re.DOTALL)[0]
+    assert endpoint.id in first(r'class="breadcrumbs(.*?)</nav>', html)
     assert f'data-copy="{endpoint.a_record}"' in html
     assert f"IN MX 10 {endpoint.a_record}." in words_shown
     encoded = base64.b64encode(endpoint.id.encode()).decode()
@@ -442,7 +449,7 @@ def test_a_password_is_changed_typed_or_generated(active, owner):
     assert verify_password(services.get(endpoint.id).password_hash, "another-Password")
     owner.post(url("edit", endpoint.id), {**sent, "way": "GENERATE", "password": ""})
     html = page(owner, url("detail", endpoint.id))
-    password = re.search(r'id="generated-password">([^<]+)<', html)[1]
+    password = first(r'id="generated-password">([^<]+)<', html)
     assert verify_password(services.get(endpoint.id).password_hash, password)
     html = page_of_post(owner, url("edit", endpoint.id), {**sent, "way": "TYPE", "password": ""})
     assert "id_password-errors" in html

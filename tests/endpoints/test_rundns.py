@@ -20,23 +20,26 @@ from tests.servers.worker import REPOSITORY, product_environment
 KINDS = (socket.SOCK_DGRAM, socket.SOCK_STREAM)
 
 
+class Dns:
+    """A started rundns: where it answers, and its process."""
+
+    def __init__(self, log, port):
+        self.port = port
+        environment = {**product_environment(), "MAILMANAGER_DNS": f"127.0.0.1:{port}"}
+        command = [sys.executable, "manage.py", "rundns"]
+        self.process = Process(command, log=log, env=environment, cwd=REPOSITORY)
+
+
 @pytest.fixture
-def start_dns(tmp_path, monkeypatch):
-    """`start_dns()`: the port that a started rundns answers at; `start_dns.process`."""
+def start_dns(tmp_path):
+    """`start_dns()`: a `Dns` that answers."""
     with ExitStack() as stack:
 
-        def start(port=None):
-            port = port or free_port(kinds=KINDS)
-            monkeypatch.setenv("MAILMANAGER_DNS", f"127.0.0.1:{port}")
-            start.process = Process(
-                [sys.executable, "manage.py", "rundns"],
-                log=tmp_path / "dns.log",
-                env=product_environment(),
-                cwd=REPOSITORY,
-            )
-            stack.enter_context(running(start.process))
-            start.process.wait_until(lambda: "dns_started" in start.process.output, "dns started")
-            return port
+        def start():
+            dns_server = Dns(tmp_path / "dns.log", free_port(kinds=KINDS))
+            process = stack.enter_context(running(dns_server.process))
+            process.wait_until(lambda: "dns_started" in process.output, "dns started")
+            return dns_server
 
         yield start
 
@@ -48,7 +51,8 @@ def ask(name, port, by=dns.query.udp):
 def test_names_are_answered_as_they_come_and_go(start_dns, small_ingress, make_endpoint, actor, zone):
     endpoint = make_endpoint()
     provisioning.provision(endpoint.id)
-    port = start_dns()
+    server = start_dns()
+    port = server.port
     endpoint.refresh_from_db()
     address = endpoint.addresses.get().address
     for by in (dns.query.udp, dns.query.tcp):
@@ -68,12 +72,12 @@ def test_names_are_answered_as_they_come_and_go(start_dns, small_ingress, make_e
     wait_until(lambda: ask(second.a_record, port).answer, "the second name")
     services.delete(actor, endpoint.id)
     wait_until(lambda: ask(endpoint.a_record, port).rcode() == dns.rcode.NXDOMAIN, "the first name gone")
-    assert start_dns.process.stop() == 0
+    assert server.process.stop() == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_connections_that_say_nothing_do_not_keep_others_out(start_dns):
-    port = start_dns()
+    port = start_dns().port
     with ExitStack() as held:
         for _ in range(100):
             held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
@@ -82,7 +86,7 @@ def test_connections_that_say_nothing_do_not_keep_others_out(start_dns):
 
 @pytest.mark.django_db(transaction=True)
 def test_several_queries_share_a_connection_and_scraps_end_it(start_dns):
-    port = start_dns()
+    port = start_dns().port
     query = dns.message.make_query("mail-manager-smtp.mailmanager.test", "SOA")
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         for _ in range(3):
@@ -94,11 +98,9 @@ def test_several_queries_share_a_connection_and_scraps_end_it(start_dns):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_taken_port_is_one_clear_line(tmp_path, monkeypatch):
+def test_a_taken_port_is_one_clear_line(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("MAILMANAGER_DNS", f"127.0.0.1:{taken.getsockname()[1]}")
-        command = [sys.executable, "manage.py", "rundns"]
-        process = Process(command, log=tmp_path / "dns.log", env=product_environment(), cwd=REPOSITORY)
+        process = Dns(tmp_path / "dns.log", taken.getsockname()[1]).process
         wait_until(lambda: not process.is_running, "ended")
     assert process.exit_code == 1
     assert "CommandError: MAILMANAGER_DNS: can't listen on 127.0.0.1" in process.output

@@ -125,7 +125,7 @@ def test_a_change_is_updating_until_it_has_spread(make_endpoint, actor, policy):
     closed = services.update(actor, endpoint.id, status="CLOSED", name="renamed")
     assert (closed.status, closed.wished_status) == ("UPDATING", "CLOSED")
     assert [user.source_name for user in users_of(other.arn)] == ["renamed"]
-    assert AuditEntry.objects.filter(action="endpoints.update").first().detail["changed"] == [
+    assert AuditEntry.objects.filter(action="endpoints.update")[0].detail["changed"] == [
         "name",
         "status",
     ]
@@ -171,6 +171,7 @@ def test_the_former_password_is_good_for_two_weeks(make_endpoint, actor):
     assert changed.password_version == 2
     assert verify_password(changed.password_hash, "another-Password")
     assert verify_password(changed.previous_password_hash, PASSWORD)
+    assert changed.previous_password_expires_at is not None
     left = changed.previous_password_expires_at - timezone.now()
     assert timedelta(days=13, hours=23) < left <= timedelta(days=14)
     assert changed.status == "UPDATING"
