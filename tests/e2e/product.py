@@ -88,6 +88,14 @@ class Product:
             rule_set_id=rule_set_id,
         )
 
+    def wait_for_status(self, endpoint_name: str, status: str) -> None:
+        """`status` "": until it is gone."""
+        wait_until(
+            lambda: self.system.status_of(endpoint_name) == status,
+            f"endpoint {endpoint_name} {status or 'gone'}",
+            timeout_seconds=PATIENCE_SECONDS,
+        )
+
     # --- what became of mail --------------------------------------------------------------------
 
     def stored(self, mailbox: str) -> list[bytes]:

@@ -61,11 +61,6 @@ def unchanged(product):
     assert seen() == before
 
 
-def _errors(page: str) -> str:
-    """What a page says is wrong, in words."""
-    return " ".join(unescape(page).split())
-
-
 # --- in the console -------------------------------------------------------------------------------
 
 
@@ -220,7 +215,7 @@ def test_exhausted_pool_fails_with_its_reason_and_a_retry_works_once_an_address_
         traffic_policy_id=target.policy_id,
         rule_set_id=target.rule_set_id,
     )
-    wait_until(lambda: system.status_of("late") == "FAILED", "FAILED", timeout_seconds=PATIENCE_SECONDS)
+    product.wait_for_status("late", "FAILED")
     page = unescape(console.get(f"/ingress-endpoints/{late['id']}").text)
     assert "Failed" in page
     assert "address" in page
@@ -230,7 +225,7 @@ def test_exhausted_pool_fails_with_its_reason_and_a_retry_works_once_an_address_
 
     sample = product.active(SAMPLE)
     desk.call("endpoints.delete", sample.id)
-    wait_until(lambda: not system.status_of(SAMPLE), "sample gone", timeout_seconds=PATIENCE_SECONDS)
+    product.wait_for_status(SAMPLE, "")
 
     def is_active():
         """Asked again as a person would, until the address has rested."""

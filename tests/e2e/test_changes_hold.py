@@ -114,6 +114,6 @@ def test_closing_ends_sessions_that_rest_and_turns_new_ones_away(product, endpoi
 
 def test_deleted_endpoint_takes_nothing_and_leaves_no_name(product, endpoint, session):
     product.desk.call("endpoints.delete", endpoint.id)
-    _comes_true(lambda: not product.system.status_of("changing"), "gone")
+    product.wait_for_status("changing", "")
     with pytest.raises(ConnectionRefusedError):
         session(THIRD)

@@ -269,9 +269,7 @@ def test_too_large_is_told_at_mail_and_after_data(marketing, dial):
 
 def test_closed_endpoint_turns_away_until_it_is_opened_again(product, marketing, dial, emptied):
     product.desk.call("endpoints.update", marketing.id, status="CLOSED")
-    wait_until(
-        lambda: product.system.status_of("marketing") == "CLOSED", "CLOSED", timeout_seconds=PATIENCE_SECONDS
-    )
+    product.wait_for_status("marketing", "CLOSED")
     with dial(marketing, timeout_seconds=PATIENCE_SECONDS) as peer:
         assert peer.heard(reply.ENDPOINT_CLOSED)
         assert peer.is_closed
