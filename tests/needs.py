@@ -27,6 +27,7 @@ _IS_THERE: dict[str, Callable[[], object]] = {
     "postfix": lambda: find_program("postfix"),
     "swaks": lambda: find_program("swaks"),
     "smtp-source": lambda: find_program("smtp-source"),
+    "node": lambda: find_program("node") and find_program("npm"),
     "gettext": lambda: find_program("msgfmt"),
     "root": lambda: os.geteuid() == 0,
 }

@@ -20,6 +20,7 @@ from access.models import User
 from api import access_keys
 from api.access_keys import NewAccessKey
 from core.service_model import service_model
+from tests.servers.system import System
 
 PASSWORD = "correct horse battery staple"
 REGION = "us-east-1"
@@ -117,3 +118,20 @@ def raw(live_server: Any, access_key: NewAccessKey) -> Callable[..., Answer]:
         return send("POST", url, {**dict(request.headers.items()), **(headers or {})}, sent)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def product_environment(system: System) -> dict[str, str]:
+    """What AWS clients read, with a key of the product's administrator."""
+    made = json.loads(system.manage("createaccesskey", system.admin_name, "--json"))["AccessKey"]
+    return {
+        "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": f"{system.url}/api/",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_PAGER": "",
+    }
