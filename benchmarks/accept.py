@@ -12,9 +12,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks import targets
-from benchmarks.measure import Load, Round, count_syncs, measure, median_ratio, run_load, table
-from benchmarks.targets import Target
+from benchmarks import _targets as targets
+from benchmarks._measure import Load, Round, count_syncs, measure, median_ratio, run_load, table
+from benchmarks._targets import Target
 
 _WARM_UP_MESSAGES = 300
 _SYNCED_MESSAGES = 1000

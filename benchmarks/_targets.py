@@ -53,9 +53,9 @@ def ingress(folder: Path, *, processes: int = 1) -> Iterator[Target]:
     manage = [sys.executable, str(_ROOT / "manage.py")]
     for database in ("default", "spool"):
         _run([*manage, "migrate", "-v0", "--database", database], environment)
-    _run([sys.executable, "-m", "benchmarks.endpoint", address], environment)
+    _run([sys.executable, "-m", "benchmarks._endpoint", address], environment)
     redis = Process(
-        [sys.executable, "-m", "benchmarks.endpoint", "--redis"],
+        [sys.executable, "-m", "benchmarks._endpoint", "--redis"],
         log=folder / "redis.log",
         env=environment,
         cwd=_ROOT,
