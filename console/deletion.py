@@ -48,7 +48,7 @@ def delete_view(
     """Ask (GET), then call `delete` (POST) and go to `list_url`.
 
     `kind`: what it is, in words (“traffic policy”). `consequences`: sentences on what goes with it.
-    `users`: what uses it (anything with `source_name`, or (name, url) pairs): then nothing can be
+    `users`: what uses it ((name, url) pairs, or what has `source_name` and `source_url`): then nothing can be
     deleted and the page says so instead of asking. What `delete` refuses stands above the form.
     """
     form = DeletionForm(name, request.POST if request.method == "POST" else None)
@@ -67,7 +67,7 @@ def delete_view(
         "name": name,
         "kind": kind,
         "consequences": consequences,
-        "users": [user if isinstance(user, tuple) else (user.source_name, "") for user in users],
+        "users": list(users),
         "cancel_url": cancel_url or list_url,
         "breadcrumbs": [*breadcrumbs, (_("Delete"), "")],
         "nav": nav,

@@ -25,6 +25,7 @@ from policies.forms import TriedForm
 from policies.logic.evaluate import compile_policy
 from policies.models import TrafficPolicy
 from policies.queries import policies_with_endpoint_count
+from resources.services import users_of
 
 NAV = "policies"
 
@@ -217,7 +218,7 @@ def delete(request: HttpRequest, policy_id: str) -> HttpResponse:
         list_url=reverse("policies:list"),
         cancel_url=reverse("policies:detail", args=[policy.id]),
         consequences=[_("Its versions and tags go with it.")],
-        users=[(name, "") for name in services.user_names(policy)],
+        users=users_of(policy.arn),
         breadcrumbs=[
             (_("Traffic policies"), reverse("policies:list")),
             (policy.name, reverse("policies:detail", args=[policy.id])),

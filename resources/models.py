@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.identifiers import Arn, new_id
 from resources.fields import DocumentField
+from resources.links import page_of
 
 
 class Resource(models.Model):
@@ -95,6 +96,11 @@ class Reference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source_arn} → {self.target_arn}"
+
+    @property
+    def source_url(self) -> str:
+        """Its page in the console, "" without one."""
+        return page_of(self.source_arn)
 
 
 class Configuration(models.Model):

@@ -23,6 +23,7 @@ from core.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from core.message import Message
 from destinations.models import Bucket, Mailbox, Role
 from relays.models import Relay
+from resources.services import users_of
 from rulesets import services, words
 from rulesets.action_editor import Choices
 from rulesets.draft import Draft, problems_in
@@ -252,7 +253,7 @@ def delete(request: HttpRequest, rule_set_id: str) -> HttpResponse:
         list_url=reverse("rulesets:list"),
         cancel_url=reverse("rulesets:detail", args=[rule_set.id]),
         consequences=[_("Its rules, versions and tags go with it.")],
-        users=[(name, "") for name in services.user_names(rule_set)],
+        users=users_of(rule_set.arn),
         breadcrumbs=[
             (_("Rule sets"), reverse("rulesets:list")),
             (rule_set.name, reverse("rulesets:detail", args=[rule_set.id])),

@@ -60,9 +60,9 @@ def size(size_bytes: int | None) -> str:
 
 @register.filter
 def as_links(references: Iterable[Any]) -> list[tuple[str, str]]:
-    """(name, url) pairs of references, rows or pairs."""
+    """(name, url) pairs of references, which are that already or have `source_name` and `source_url`."""
     return [
-        (reference[0], reference[1]) if isinstance(reference, tuple) else (reference.source_name, "")
+        reference if isinstance(reference, tuple) else (reference.source_name, reference.source_url)
         for reference in references
     ]
 

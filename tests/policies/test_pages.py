@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
+import endpoints.services
 from core.errors import Conflict
 from endpoints.models import IngressEndpoint
 from policies import services
@@ -459,8 +460,8 @@ def test_delete_asks_for_the_name(owner, stored):
 
 def test_policy_in_use_is_not_deleted_and_its_users_are_named(owner, actor, stored):
     rule_set = RuleSet.objects.create(name="rules")
-    IngressEndpoint.objects.create(
-        name="reception", type="OPEN", tls_policy="OPTIONAL", traffic_policy=stored, rule_set=rule_set
+    endpoints.services.create(
+        actor, name="reception", type="OPEN", traffic_policy_id=stored.id, rule_set_id=rule_set.id
     )
     assert "reception" in page(owner, url("delete", stored.id))
     owner.post(url("delete", stored.id), {"confirmation": "inbound"})
