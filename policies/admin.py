@@ -13,6 +13,7 @@ from access.services import actor_of
 from policies import services, words
 from policies.models import TrafficPolicy
 from policies.queries import policies_with_endpoint_count
+from resources.services import users_of
 
 
 @admin.register(TrafficPolicy)
@@ -58,7 +59,7 @@ class TrafficPolicyAdmin(admin.ModelAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
         """What uses a policy protects it here as it does in `services.delete`."""
         gone, counts, missing, protected = super().get_deleted_objects(objs, request)
-        users = [name for policy in objs for name in services.user_names(policy)]
+        users = [user.source_name for policy in objs for user in users_of(policy.arn)]
         return gone, counts, missing, protected or users
 
     def delete_model(self, request: HttpRequest, obj: TrafficPolicy) -> None:

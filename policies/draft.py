@@ -14,8 +14,9 @@ from core.errors import Conflict, Invalid, ServiceError
 from policies.forms import NameForm, PolicyForm, PolicyJsonForm
 from policies.logic.check import check_document
 from policies.models import DefaultAction, TrafficPolicy
-from policies.services import limits, newest_version
+from policies.services import limits
 from policies.statements_editor import StatementsEditor
+from resources.versions import newest_version
 
 Json = dict[str, Any]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -16,8 +15,8 @@ from core.identifiers import resource_name
 from core.unset import UNSET, Unset
 from policies.logic.check import Limits, check_document
 from policies.models import TrafficPolicy
-from resources.models import DocumentVersion
-from resources.services import bump_configuration, forget, save_version, set_tags, users_of
+from resources.services import bump_configuration, delete_unused, save_version, set_tags
+from resources.versions import get_version, require_newest
 
 Statements = Sequence[Mapping[str, Any]]
 
@@ -84,7 +83,7 @@ def update(
     with transaction.atomic():
         policy = _locked(policy_id)
         if based_on is not UNSET:
-            _require_newest(policy, based_on)
+            require_newest(policy, based_on)
         document = policy.document
         wishes = {
             "name": name,
@@ -115,9 +114,7 @@ def restore_version(actor: Actor, policy_id: str, number: int) -> TrafficPolicy:
     """Make the kept version `number` the policy's document again, as a new version."""
     require(actor, Permission.WRITE)
     policy = get(policy_id)
-    version = versions_of(policy).filter(number=number).first()
-    if version is None:
-        raise NotFound(_("%(name)s has no version %(number)d.") % {"name": policy.name, "number": number})
+    version = get_version(policy, number)
     document = version.document
     with transaction.atomic():
         policy = update(
@@ -136,37 +133,10 @@ def delete(actor: Actor, policy_id: str) -> None:
     require(actor, Permission.WRITE)
     with transaction.atomic():
         policy = _locked(policy_id)
-        if users := user_names(policy):
-            raise _in_use(policy, users)
         arn = policy.arn
-        try:
-            policy.delete()
-        except ProtectedError as error:  # an endpoint took it in this moment
-            raise _in_use(policy, sorted(str(user) for user in error.protected_objects)) from error
-        forget(arn)
+        delete_unused(policy)
         audit(actor, "policies.delete", arn, name=policy.name)
         bump_configuration()
-
-
-def user_names(policy: TrafficPolicy) -> list[str]:
-    """Names of the ingress endpoints, and of whatever else names it, in order."""
-    endpoints = policy.endpoints.values_list("name", flat=True)
-    return sorted({*endpoints, *(user.source_name for user in users_of(policy.arn))})
-
-
-def newest_version(policy: TrafficPolicy) -> int:
-    """0 for a policy that was stored past the services."""
-    return versions_of(policy).values_list("number", flat=True).first() or 0
-
-
-def former_versions(policy: TrafficPolicy) -> list[int]:
-    """Numbers of the kept versions but for the one in force, the newest first."""
-    return list(versions_of(policy).values_list("number", flat=True)[1:])
-
-
-def versions_of(policy: TrafficPolicy) -> QuerySet[DocumentVersion]:
-    """The newest first."""
-    return DocumentVersion.objects.filter(resource_arn=policy.arn).order_by("-number")
 
 
 def limits() -> Limits:
@@ -204,17 +174,3 @@ def _locked(policy_id: str) -> TrafficPolicy:
     if policy is None:
         raise NotFound(_("There is no traffic policy %(id)s.") % {"id": policy_id})
     return policy
-
-
-def _require_newest(policy: TrafficPolicy, based_on: int) -> None:
-    newest = versions_of(policy).first()
-    if newest is not None and newest.number != based_on:
-        raise Conflict(
-            _("%(person)s saved version %(number)d in the meantime. Save again to replace it.")
-            % {"person": newest.saved_by, "number": newest.number},
-            path="based_on",
-        )
-
-
-def _in_use(policy: TrafficPolicy, users: list[str]) -> Conflict:
-    return Conflict(_("%(name)s is in use by %(users)s.") % {"name": policy.name, "users": ", ".join(users)})

@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,6 +16,7 @@ from access.services import actor_of
 from console.deletion import delete_view
 from console.json_editor import check_response
 from console.listing import Column, Listing, go_to_selected
+from console.way_back import way_back
 from core.envelope import TlsVersion
 from core.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from policies import services, words
@@ -26,6 +26,7 @@ from policies.logic.evaluate import compile_policy
 from policies.models import TrafficPolicy
 from policies.queries import policies_with_endpoint_count
 from resources.services import users_of
+from resources.versions import former_versions
 
 NAV = "policies"
 
@@ -121,11 +122,11 @@ def _edit(request: HttpRequest, policy: TrafficPolicy | None) -> HttpResponse:
         except (Invalid, Conflict, QuotaExceeded) as error:
             draft.show_error(error)
         else:
-            return redirect(_way_back(request) or reverse("policies:detail", args=[saved.id]))
+            return redirect(way_back(request) or reverse("policies:detail", args=[saved.id]))
     context = {
         "draft": draft,
         "policy": policy,
-        "cancel_url": _way_back(request) or _page_of(policy),
+        "cancel_url": way_back(request) or _page_of(policy),
         "nav": NAV,
         "breadcrumbs": _crumbs(policy, last=_("Edit") if policy else _("Create traffic policy")),
     }
@@ -144,13 +145,6 @@ def _save(request: HttpRequest, policy: TrafficPolicy | None, wishes: dict[str, 
 
 def _page_of(policy: TrafficPolicy | None) -> str:
     return reverse("policies:detail", args=[policy.id]) if policy else reverse("policies:list")
-
-
-def _way_back(request: HttpRequest) -> str:
-    """The page of ours that led here for want of a policy (`?next=`); "" without, or for another site's."""
-    target = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
-    return target if is_ours else ""
 
 
 @page(Permission.WRITE)
@@ -178,7 +172,7 @@ def detail(request: HttpRequest, policy_id: str) -> HttpResponse:
         "decision": _decision(policy, tried) if is_tried and tried.is_valid() else None,
         "document": words.api_representation(policy),
         "cli": words.cli_command(policy),
-        "former_versions": services.former_versions(policy),
+        "former_versions": former_versions(policy),
         "nav": NAV,
         "breadcrumbs": _crumbs(policy),
     }

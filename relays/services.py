@@ -19,7 +19,7 @@ from core.unset import UNSET, Unset
 from relays.conversation import Login, Target, TlsUse
 from relays.models import Relay
 from relays.probe import Probe, probe
-from resources.services import bump_configuration, forget, set_references, set_tags, users_of
+from resources.services import bump_configuration, delete_unused, set_references, set_tags
 from secrets_store.findings import sentence
 from secrets_store.logic.readiness import Finding
 from secrets_store.logic.uses import Use
@@ -121,12 +121,8 @@ def delete(actor: Actor, relay_id: str) -> None:
     require(actor, Permission.WRITE)
     with transaction.atomic():
         relay = _locked(relay_id)
-        if users := users_of(relay.arn):
-            names = ", ".join(user.source_name for user in users)
-            raise Conflict(_("%(name)s is in use by %(users)s.") % {"name": relay.name, "users": names})
         arn = relay.arn
-        relay.delete()
-        forget(arn)
+        delete_unused(relay)
         audit(actor, "relays.delete", arn, name=relay.name)
         bump_configuration()
 

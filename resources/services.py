@@ -8,12 +8,13 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, ProtectedError
+from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
 from access.services import audit, require
-from core.errors import Invalid, Problem
-from resources.models import Configuration, DocumentVersion, Reference, Tag
+from core.errors import Conflict, Invalid, Problem
+from resources.models import Configuration, DocumentVersion, Reference, Resource, Tag
 
 log = structlog.get_logger()
 
@@ -114,6 +115,21 @@ def set_references(source_arn: str, source_name: str, target_arns: Iterable[str]
 def users_of(target_arn: str) -> list[Reference]:
     """Who names the target, by name."""
     return list(Reference.objects.filter(target_arn=target_arn).order_by("source_name"))
+
+
+def delete_unused(resource: Resource) -> None:
+    """Delete it and what is kept beside it. Conflict while it is in use, naming the users: that undoes
+    the caller's transaction, and the deletion with it."""
+    arn, name = resource.arn, resource.name
+    users = {user.source_name for user in users_of(arn)}
+    try:
+        resource.delete()
+    except ProtectedError as error:
+        users |= {str(user) for user in error.protected_objects}
+    if users:
+        named = {"name": name, "users": ", ".join(sorted(users))}
+        raise Conflict(_("%(name)s is in use by %(users)s.") % named)
+    forget(arn)
 
 
 def forget(resource_arn: str) -> None:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from access.services import actor_of
+from resources.services import users_of
 from rulesets import services
 from rulesets.models import RuleSet
 
@@ -45,7 +46,7 @@ class RuleSetAdmin(admin.ModelAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
         """What uses a rule set protects it here as it does in `services.delete`."""
         gone, counts, missing, protected = super().get_deleted_objects(objs, request)
-        users = [name for rule_set in objs for name in services.user_names(rule_set)]
+        users = [user.source_name for rule_set in objs for user in users_of(rule_set.arn)]
         return gone, counts, missing, protected or users
 
     def delete_model(self, request: HttpRequest, obj: RuleSet) -> None:

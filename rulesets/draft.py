@@ -12,6 +12,7 @@ from console import json_source
 from console.attribute_editor import Command, command_of
 from console.forms import ConsoleForm
 from core.errors import Conflict, Invalid, Problem, ServiceError
+from resources.versions import newest_version
 from rulesets import services
 from rulesets.action_editor import Choices
 from rulesets.forms import JsonForm, NameForm
@@ -38,7 +39,7 @@ class Draft:
         self.mode = FORM
         self.form: ConsoleForm = NameForm()
         self.editor = RulesEditor(choices, settings.MAX_RULES)
-        self.based_on = services.newest_version(rule_set) if rule_set else 0
+        self.based_on = newest_version(rule_set) if rule_set else 0
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -128,9 +129,7 @@ class Draft:
     def show_error(self, error: ServiceError) -> None:
         """What the service refused, beside what it is about."""
         if isinstance(error, Conflict) and error.path == "based_on" and self.rule_set:
-            self.based_on = services.newest_version(
-                self.rule_set
-            )  # so that saving again replaces it, knowingly
+            self.based_on = newest_version(self.rule_set)  # so that saving again replaces it, knowingly
         if isinstance(error, Invalid) and self.mode == FORM:
             rest = self.editor.place(error.problems)
             if not rest:

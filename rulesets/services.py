@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -16,15 +16,14 @@ from core.identifiers import resource_name
 from core.unset import UNSET, Unset
 from destinations.services import find_bucket, find_mailbox, find_role
 from relays.models import Relay
-from resources.models import DocumentVersion
 from resources.services import (
     bump_configuration,
-    forget,
+    delete_unused,
     save_version,
     set_references,
     set_tags,
-    users_of,
 )
+from resources.versions import get_version, require_newest
 from rulesets.logic.check import Limits, check_document
 from rulesets.logic.references import Target, named_in
 from rulesets.logic.warnings import Warning, warnings_in
@@ -78,7 +77,7 @@ def update(
     with transaction.atomic():
         rule_set = _locked(rule_set_id)
         if based_on is not UNSET:
-            _require_newest(rule_set, based_on)
+            require_newest(rule_set, based_on)
         wishes = {"name": name, "rules": UNSET if rules is UNSET else _as_list(rules)}
         changed = [
             field
@@ -107,9 +106,7 @@ def restore_version(actor: Actor, rule_set_id: str, number: int) -> RuleSet:
     Invalid where it names a relay that is gone."""
     require(actor, Permission.WRITE)
     rule_set = get(rule_set_id)
-    version = versions_of(rule_set).filter(number=number).first()
-    if version is None:
-        raise NotFound(_("%(name)s has no version %(number)d.") % {"name": rule_set.name, "number": number})
+    version = get_version(rule_set, number)
     with transaction.atomic():
         rule_set = update(actor, rule_set.id, rules=version.document["Rules"])
         audit(actor, "rulesets.restore_version", rule_set.arn, name=rule_set.name, number=number)
@@ -121,37 +118,10 @@ def delete(actor: Actor, rule_set_id: str) -> None:
     require(actor, Permission.WRITE)
     with transaction.atomic():
         rule_set = _locked(rule_set_id)
-        if users := user_names(rule_set):
-            raise _in_use(rule_set, users)
         arn = rule_set.arn
-        try:
-            rule_set.delete()
-        except ProtectedError as error:  # an endpoint took it in this moment
-            raise _in_use(rule_set, sorted(str(user) for user in error.protected_objects)) from error
-        forget(arn)
+        delete_unused(rule_set)
         audit(actor, "rulesets.delete", arn, name=rule_set.name)
         bump_configuration()
-
-
-def user_names(rule_set: RuleSet) -> list[str]:
-    """Names of the ingress endpoints, and of whatever else names it, in order."""
-    endpoints = rule_set.endpoints.values_list("name", flat=True)
-    return sorted({*endpoints, *(user.source_name for user in users_of(rule_set.arn))})
-
-
-def newest_version(rule_set: RuleSet) -> int:
-    """0 for a rule set that was stored past the services."""
-    return versions_of(rule_set).values_list("number", flat=True).first() or 0
-
-
-def former_versions(rule_set: RuleSet) -> list[int]:
-    """Numbers of the kept versions but for the one in force, the newest first."""
-    return list(versions_of(rule_set).values_list("number", flat=True)[1:])
-
-
-def versions_of(rule_set: RuleSet) -> QuerySet[DocumentVersion]:
-    """The newest first."""
-    return DocumentVersion.objects.filter(resource_arn=rule_set.arn).order_by("-number")
 
 
 def check(rules: Any) -> list[Problem]:
@@ -226,20 +196,5 @@ def _locked(rule_set_id: str) -> RuleSet:
     return rule_set
 
 
-def _require_newest(rule_set: RuleSet, based_on: int) -> None:
-    newest = versions_of(rule_set).first()
-    if newest is not None and newest.number != based_on:
-        raise Conflict(
-            _("%(person)s saved version %(number)d in the meantime. Save again to replace it.")
-            % {"person": newest.saved_by, "number": newest.number},
-            path="based_on",
-        )
-
-
 def _unknown(id_or_arn: str) -> NotFound:
     return NotFound(_("There is no rule set %(id)s.") % {"id": id_or_arn})
-
-
-def _in_use(rule_set: RuleSet, users: list[str]) -> Conflict:
-    named = {"name": rule_set.name, "users": ", ".join(users)}
-    return Conflict(_("%(name)s is in use by %(users)s.") % named)

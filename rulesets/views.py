@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,12 +17,14 @@ from access.services import actor_of
 from console.deletion import delete_view
 from console.json_editor import check_response
 from console.listing import Column, Listing, go_to_selected
+from console.way_back import way_back
 from core.envelope import Envelope, TlsVersion
 from core.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from core.message import Message
 from destinations.models import Bucket, Mailbox, Role
 from relays.models import Relay
 from resources.services import users_of
+from resources.versions import former_versions
 from rulesets import services, words
 from rulesets.action_editor import Choices
 from rulesets.draft import Draft, problems_in
@@ -110,14 +111,14 @@ def _edit(request: HttpRequest, rule_set: RuleSet | None) -> HttpResponse:
         except (Invalid, Conflict, QuotaExceeded) as error:
             draft.show_error(error)
         else:
-            return redirect(_way_back(request) or reverse("rulesets:detail", args=[saved.id]))
+            return redirect(way_back(request) or reverse("rulesets:detail", args=[saved.id]))
     doubts = services.doubts_of(draft.editor.rules)
     context = {
         "draft": draft,
         "rule_set": rule_set,
         "told": words.rules_in_words(draft.editor.rules, _names(), doubts),
         "doubts": words.whole_doubts(doubts),
-        "cancel_url": _way_back(request) or _page_of(rule_set),
+        "cancel_url": way_back(request) or _page_of(rule_set),
         "nav": NAV,
         "breadcrumbs": _crumbs(rule_set, last=_("Edit") if rule_set else _("Create rule set")),
     }
@@ -156,13 +157,6 @@ def _page_of(rule_set: RuleSet | None) -> str:
     return reverse("rulesets:detail", args=[rule_set.id]) if rule_set else reverse("rulesets:list")
 
 
-def _way_back(request: HttpRequest) -> str:
-    """The page of ours that led here for want of a rule set (`?next=`); "" without, or for another site's."""
-    target = request.GET.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(target, {request.get_host()}, request.is_secure())
-    return target if is_ours else ""
-
-
 @page(Permission.WRITE)
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
@@ -185,7 +179,7 @@ def detail(request: HttpRequest, rule_set_id: str) -> HttpResponse:
         "doubts": words.whole_doubts(doubts),
         "document": words.api_representation(rule_set),
         "cli": words.cli_command(rule_set),
-        "former_versions": services.former_versions(rule_set),
+        "former_versions": former_versions(rule_set),
         "nav": NAV,
         "breadcrumbs": _crumbs(rule_set),
     }

@@ -7,6 +7,7 @@ import pytest
 
 from relays import services as relay_services
 from resources.services import tags_of
+from resources.versions import newest_version
 from rulesets import services
 from rulesets.models import RuleSet
 from tests.rulesets.browsing import url, visit
@@ -167,7 +168,7 @@ def test_what_is_opened_and_closed_stays_as_it_was(owner, everything):
     assert form.press("rules:close").save().went_to
     everything.refresh_from_db()
     assert everything.rules == before
-    assert services.newest_version(everything) == 1
+    assert newest_version(everything) == 1
 
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["plain", "htmx"])
@@ -204,7 +205,7 @@ def test_a_relay_that_is_gone_is_said_beside_its_action(owner, everything, actor
     form = visit(owner, url("edit", everything.id) + "?rule=2")
     services.update(actor, everything.id, rules=[])
     relay_services.delete(actor, everything.rules[1]["Actions"][2]["Relay"]["Relay"])
-    form["based_on"] = str(services.newest_version(everything))
+    form["based_on"] = str(newest_version(everything))
     refused = form.save()
     assert "There is no SMTP relay" in refused.text
     assert refused["open"] == "1"
