@@ -77,9 +77,7 @@ def endpoint_list(request: HttpRequest) -> HttpResponse:
                 lambda endpoint: status_cell(words.LOOKS[endpoint.status]),
                 sort="status",
             ),
-            Column(
-                "record", _("ARecord"), lambda endpoint: code_cell(endpoint.a_record), sort="record_label"
-            ),
+            Column("record", _("ARecord"), lambda endpoint: endpoint.a_record, sort="record_label"),
             Column(
                 "policy",
                 _("Traffic policy"),
