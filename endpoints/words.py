@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from console.status import Look, Tone
 from core import reply
@@ -17,12 +17,12 @@ from endpoints.models import IngressEndpoint
 from endpoints.mx_check import Exchanger, MxCheck, Outcome
 
 LOOKS: dict[str, Look] = {
-    Status.PROVISIONING.value: Look(_lazy("Provisioning"), "pending", Tone.PENDING),
-    Status.ACTIVE.value: Look(_lazy("Active"), "success", Tone.SUCCESS),
-    Status.UPDATING.value: Look(_lazy("Updating"), "pending", Tone.PENDING),
-    Status.CLOSED.value: Look(_lazy("Closed"), "stopped", Tone.STOPPED),
-    Status.FAILED.value: Look(_lazy("Failed"), "error", Tone.ERROR),
-    Status.DEPROVISIONING.value: Look(_lazy("Deprovisioning"), "pending", Tone.PENDING),
+    Status.PROVISIONING.value: Look(gettext_lazy("Provisioning"), "pending", Tone.PENDING),
+    Status.ACTIVE.value: Look(gettext_lazy("Active"), "success", Tone.SUCCESS),
+    Status.UPDATING.value: Look(gettext_lazy("Updating"), "pending", Tone.PENDING),
+    Status.CLOSED.value: Look(gettext_lazy("Closed"), "stopped", Tone.STOPPED),
+    Status.FAILED.value: Look(gettext_lazy("Failed"), "error", Tone.ERROR),
+    Status.DEPROVISIONING.value: Look(gettext_lazy("Deprovisioning"), "pending", Tone.PENDING),
 }
 
 SMTP_PORT, SUBMISSION_PORT = 25, 587  # what the settings' ports stand for (SPEC §3)
@@ -122,7 +122,7 @@ def _conversation(user_name_base64: str) -> str:
         f"S: {reply.AUTH_USER_NAME}",
         f"C: {user_name_base64}",
         f"S: {reply.AUTH_PASSWORD}",
-        f"C: {_('<the password in Base64>')}",
+        "C: " + _("<the password in Base64>"),
         f"S: {reply.AUTH_SUCCEEDED}",
     ]
     return "\n".join(lines)
@@ -146,33 +146,33 @@ def mx_in_words(checked: MxCheck) -> ToldMx:
     return ToldMx(str(title) % {"domain": checked.domain}, tone, str(advice), checked.found)
 
 
-_ADD_MX = _lazy(
+_ADD_MX = gettext_lazy(
     "Add the MX record above at your DNS provider; it can take as long as the former record's TTL."
 )
 _MX_WORDS: dict[Outcome, tuple[Any, Tone, Any]] = {
-    Outcome.HERE: (_lazy("Mail for %(domain)s comes here."), Tone.SUCCESS, ""),
+    Outcome.HERE: (gettext_lazy("Mail for %(domain)s comes here."), Tone.SUCCESS, ""),
     Outcome.HERE_NOT_FIRST: (
-        _lazy("Mail for %(domain)s comes here only when another host is away."),
+        gettext_lazy("Mail for %(domain)s comes here only when another host is away."),
         Tone.WARNING,
-        _lazy("Give this endpoint the lowest number: senders try that one first."),
+        gettext_lazy("Give this endpoint the lowest number: senders try that one first."),
     ),
-    Outcome.ELSEWHERE: (_lazy("Mail for %(domain)s goes elsewhere."), Tone.WARNING, _ADD_MX),
-    Outcome.NO_MX: (_lazy("%(domain)s has no MX record."), Tone.WARNING, _ADD_MX),
+    Outcome.ELSEWHERE: (gettext_lazy("Mail for %(domain)s goes elsewhere."), Tone.WARNING, _ADD_MX),
+    Outcome.NO_MX: (gettext_lazy("%(domain)s has no MX record."), Tone.WARNING, _ADD_MX),
     Outcome.NULL_MX: (
-        _lazy("%(domain)s says that it takes no mail (a null MX, RFC 7505)."),
+        gettext_lazy("%(domain)s says that it takes no mail (a null MX, RFC 7505)."),
         Tone.WARNING,
-        _lazy("Replace that record by the MX record above."),
+        gettext_lazy("Replace that record by the MX record above."),
     ),
     Outcome.NO_DOMAIN: (
-        _lazy("%(domain)s does not exist."),
+        gettext_lazy("%(domain)s does not exist."),
         Tone.ERROR,
-        _lazy("Is it spelled right, and registered?"),
+        gettext_lazy("Is it spelled right, and registered?"),
     ),
-    Outcome.NO_NAME: (_lazy("“%(domain)s” is no domain name."), Tone.ERROR, ""),
+    Outcome.NO_NAME: (gettext_lazy("“%(domain)s” is no domain name."), Tone.ERROR, ""),
     Outcome.UNANSWERED: (
-        _lazy("The name server gave no answer about %(domain)s."),
+        gettext_lazy("The name server gave no answer about %(domain)s."),
         Tone.ERROR,
-        _lazy("Try again in a moment; the setting MAILMANAGER_RESOLVER says who is asked."),
+        gettext_lazy("Try again in a moment; the setting MAILMANAGER_RESOLVER says who is asked."),
     ),
 }
 

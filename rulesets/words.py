@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from console.conditions import Text, Words, in_words
 from console.status import Look, Tone
@@ -106,13 +106,13 @@ def action_in_words(action: Json, names: Names) -> ActionWords:
 
 # Members of the step's detail stand in the sentences.
 _STEPS: Mapping[str, Text] = {
-    Step.RULE_MATCHED: _lazy("The rule applies."),
-    Step.DROPPED: _lazy("Dropped: nothing more is done."),
-    Step.HEADER_ADDED: _lazy("The header “%(Name)s: %(Value)s” is added for what follows."),
-    Step.RECIPIENTS_REPLACED: _lazy("From here on the recipients are: %(ReplaceWith)s."),
-    Step.PLANNED: _lazy("To be done: %(Kind)s."),
-    Step.UNHANDLED: _lazy("The end was reached; no rule delivered, stored or dropped the message."),
-    Step.RULE_FAILED: _lazy("The rule could not be carried out and was passed by: %(Error)s"),
+    Step.RULE_MATCHED: gettext_lazy("The rule applies."),
+    Step.DROPPED: gettext_lazy("Dropped: nothing more is done."),
+    Step.HEADER_ADDED: gettext_lazy("The header “%(Name)s: %(Value)s” is added for what follows."),
+    Step.RECIPIENTS_REPLACED: gettext_lazy("From here on the recipients are: %(ReplaceWith)s."),
+    Step.PLANNED: gettext_lazy("To be done: %(Kind)s."),
+    Step.UNHANDLED: gettext_lazy("The end was reached; no rule delivered, stored or dropped the message."),
+    Step.RULE_FAILED: gettext_lazy("The rule could not be carried out and was passed by: %(Error)s"),
 }
 
 
@@ -140,14 +140,14 @@ def _passed_by_in_words(detail: Json) -> str:
 
 
 _LOOKS: Mapping[str, Look] = {
-    Step.RULE_MATCHED: Look(_lazy("Applies"), "info", Tone.INFO),
-    Step.RULE_PASSED_BY: Look(_lazy("Passed by"), "pending", Tone.STOPPED),
-    Step.DROPPED: Look(_lazy("Dropped"), "stopped", Tone.STOPPED),
-    Step.HEADER_ADDED: Look(_lazy("Header added"), "info", Tone.INFO),
-    Step.RECIPIENTS_REPLACED: Look(_lazy("Rewritten"), "info", Tone.INFO),
-    Step.PLANNED: Look(_lazy("To be done"), "success", Tone.SUCCESS),
-    Step.UNHANDLED: Look(_lazy("Nothing done"), "warning", Tone.WARNING),
-    Step.RULE_FAILED: Look(_lazy("Failed"), "error", Tone.ERROR),
+    Step.RULE_MATCHED: Look(gettext_lazy("Applies"), "info", Tone.INFO),
+    Step.RULE_PASSED_BY: Look(gettext_lazy("Passed by"), "pending", Tone.STOPPED),
+    Step.DROPPED: Look(gettext_lazy("Dropped"), "stopped", Tone.STOPPED),
+    Step.HEADER_ADDED: Look(gettext_lazy("Header added"), "info", Tone.INFO),
+    Step.RECIPIENTS_REPLACED: Look(gettext_lazy("Rewritten"), "info", Tone.INFO),
+    Step.PLANNED: Look(gettext_lazy("To be done"), "success", Tone.SUCCESS),
+    Step.UNHANDLED: Look(gettext_lazy("Nothing done"), "warning", Tone.WARNING),
+    Step.RULE_FAILED: Look(gettext_lazy("Failed"), "error", Tone.ERROR),
 }
 
 

@@ -61,6 +61,12 @@ def _listed(entries):
     return "".join(f"\n  {entry.msgid!r}" for entry in entries)
 
 
+def _source_files():
+    for folder in REPOSITORY.iterdir():
+        if folder.is_dir() and folder.name not in _NO_SOURCES and not folder.name.startswith("."):
+            yield from (path for path in folder.rglob("*") if path.suffix in _SOURCE_SUFFIXES)
+
+
 @pytest.fixture(scope="module")
 def entries():
     found = _read(_FOLDER / "django.po")
@@ -71,16 +77,31 @@ def entries():
 @pytest.fixture
 def sources(tmp_path):
     """A copy of the sources: makemessages writes beside the templates that it reads."""
-    for folder in REPOSITORY.iterdir():
-        if not folder.is_dir() or folder.name in _NO_SOURCES or folder.name.startswith("."):
-            continue
-        for path in folder.rglob("*"):
-            if path.suffix in _SOURCE_SUFFIXES:
-                copy = tmp_path / path.relative_to(REPOSITORY)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
+    for path in _source_files():
+        copy = tmp_path / path.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
     (tmp_path / "locale").mkdir()
     return tmp_path
+
+
+def test_no_string_ends_at_an_apostrophe(entries):
+    """makemessages ends `{% translate 'can\\'t' %}` at the apostrophe; the page looks for the whole."""
+    cut = [entry for entry in entries if entry.msgid.endswith("\\")]
+    assert not cut, (
+        f"cut off at an apostrophe:{_listed(cut)}\nIn the template write a typographic one (U+2019)."
+    )
+
+
+def test_translating_functions_have_names_that_makemessages_knows():
+    unknown = []
+    for path in _source_files():
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "django.utils.translation":
+                unknown += [f"{path}: {name.asname}" for name in node.names if name.asname not in (None, "_")]
+    assert not unknown, f"makemessages would not find their strings: {unknown}"
 
 
 @pytest.mark.needs("gettext")
