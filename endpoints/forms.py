@@ -122,7 +122,7 @@ class NewEndpointForm(CredentialFields):
     name = _name_field()
     type = forms.ChoiceField(
         label=_("Type"),
-        choices=Type.choices,
+        choices=[choice for choice in Type.choices if choice[0] != Type.MTLS],
         initial=Type.OPEN.value,
         widget=Tiles(
             {

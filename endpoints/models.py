@@ -17,6 +17,7 @@ class IngressEndpoint(Resource):
     class Type(models.TextChoices):
         OPEN = "OPEN", _("Open")
         AUTH = "AUTH", _("Authenticated")
+        MTLS = "MTLS", _("mTLS")
 
     class TlsPolicy(models.TextChoices):
         REQUIRED = "REQUIRED", _("Required")
@@ -64,6 +65,27 @@ class IngressEndpoint(Resource):
     def a_record(self) -> str:
         """The host name that clients and MX records use; "" until it is provisioned."""
         return f"{self.record_label}.{zone_name()}" if self.record_label else ""
+
+
+class TrustStore(models.Model):
+    """Whose clients may send to an mTLS endpoint; apart from it, for it is up to a megabyte."""
+
+    endpoint = models.OneToOneField(
+        IngressEndpoint,
+        verbose_name=_("ingress endpoint"),
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="trust_store",
+    )
+    ca_content = models.TextField(_("CA certificates"))  # PEM
+    crl_content = models.TextField(_("certificate revocation lists"), blank=True)  # PEM; "" without
+
+    class Meta:
+        verbose_name = _("trust store")
+        verbose_name_plural = _("trust stores")
+
+    def __str__(self) -> str:
+        return self.endpoint_id
 
 
 def zone_name() -> str:

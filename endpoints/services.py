@@ -4,7 +4,7 @@ A verb moves the row by a claim (endpoints/logic/life.py says which) and leaves 
 the task can't be sent, the sweep finds the row.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -19,23 +19,19 @@ from kombu.exceptions import OperationalError
 
 from access.actor import Actor, Permission
 from access.services import audit, require
-from core import service_model
 from core.errors import Conflict, Invalid, NotFound, Problem
 from core.identifiers import new_id, resource_name
 from core.unset import UNSET, Unset
-from endpoints import tasks
+from endpoints import complaints, tasks, trust_stores
 from endpoints.logic import life
 from endpoints.logic.life import Status, Verb
 from endpoints.models import IngressEndpoint
-from endpoints.passwords import MAX_LENGTH, MIN_LENGTH, is_allowed
+from endpoints.passwords import is_allowed
 from policies.models import TrafficPolicy
-from resources.models import Resource, arn_of
+from resources.models import Resource
 from resources.services import bump_configuration, set_references, set_tags
 from rulesets.models import RuleSet
-from secrets_store.findings import sentence
-from secrets_store.logic.uses import Use
 from secrets_store.password_hashes import hash_password
-from secrets_store.services import readers
 
 log = structlog.get_logger()
 
@@ -44,7 +40,12 @@ FORMER_PASSWORD_LIFETIME = timedelta(days=14)  # SPEC §6
 Type = IngressEndpoint.Type
 TlsPolicy = IngressEndpoint.TlsPolicy
 
-DEFAULT_TLS_POLICY = {Type.OPEN: TlsPolicy.OPTIONAL, Type.AUTH: TlsPolicy.REQUIRED}  # SPEC §3
+# SPEC §3
+DEFAULT_TLS_POLICY = {
+    Type.OPEN: TlsPolicy.OPTIONAL,
+    Type.AUTH: TlsPolicy.REQUIRED,
+    Type.MTLS: TlsPolicy.REQUIRED,
+}
 
 R = TypeVar("R", bound=Resource)
 
@@ -71,19 +72,22 @@ def create(
     tls_policy: str | None = None,
     password: str | None = None,
     secret_arn: str | None = None,
+    ca_content: str | None = None,
+    crl_content: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> IngressEndpoint:
     """`tls_policy` None: what the type starts with. An AUTH endpoint, and no other, has a `password`
-    or a secret that it may read.
+    or a secret that it may read; an MTLS endpoint, and no other, a trust store: CAs, and their CRLs.
 
     Paths of problems: the parameters' names, Tags….
     """
     require(actor, Permission.WRITE)
     problems = [
-        *_name_problems(name),
-        *_choice_problems("type", type, Type.values),
-        *_choice_problems("tls_policy", tls_policy, [None, *TlsPolicy.values]),
-        *_credential_problems(type, password, secret_arn),
+        *complaints.name(name),
+        *complaints.choice("type", type, Type.values),
+        *complaints.tls_policy(type, tls_policy, [None, *TlsPolicy.values]),
+        *complaints.credential(type, password, secret_arn),
+        *trust_stores.problems(type, ca_content, crl_content, is_new=True),
     ]
     if type == Type.AUTH and password is None and secret_arn is None:
         problems.append(
@@ -95,7 +99,7 @@ def create(
         rule_set = _find(RuleSet, "rule_set_id", rule_set_id, problems)
         endpoint_id = new_id(IngressEndpoint.PREFIX)
         if secret_arn is not None and not problems:
-            problems += _secret_problems(endpoint_id, secret_arn)
+            problems += complaints.secret(endpoint_id, secret_arn)
         if problems or policy is None or rule_set is None:
             raise Invalid(problems)
         endpoint = IngressEndpoint(
@@ -116,6 +120,8 @@ def create(
                 endpoint.save(force_insert=True)
         except IntegrityError as error:
             raise _name_taken(name) from error
+        if type == Type.MTLS:
+            trust_stores.save(endpoint, ca_content or "", crl_content or "")
         _set_references(endpoint)
         set_tags(endpoint.arn, tags or {})
         audit(actor, "endpoints.create", endpoint.arn, name=name, type=type)
@@ -135,12 +141,14 @@ def update(
     status: str | Unset = UNSET,
     password: str | Unset = UNSET,
     secret_arn: str | Unset = UNSET,
+    ca_content: str | Unset = UNSET,
+    crl_content: str | Unset = UNSET,
     tags: Mapping[str, str] | Unset = UNSET,
 ) -> IngressEndpoint:
     """Changes what is given; the endpoint is UPDATING until the ingress shows it.
 
     `status`: ACTIVE or CLOSED. After a new password the former one is good for another 14 days. A
-    secret takes the place of a password, and the other way round.
+    secret takes the place of a password, and the other way round. `crl_content` "": without CRLs.
     Conflict while the endpoint is on its way in or out. One that FAILED takes changes and stays FAILED.
     """
     require(actor, Permission.WRITE)
@@ -159,39 +167,28 @@ def update(
             if value is not UNSET and value != getattr(endpoint, field)
         }
         if "name" in changes:
-            problems += _name_problems(changes["name"])
+            problems += complaints.name(changes["name"])
         if "tls_policy" in changes:
-            problems += _choice_problems("tls_policy", tls_policy, TlsPolicy.values)
+            problems += complaints.tls_policy(endpoint.type, changes["tls_policy"], TlsPolicy.values)
         if "wished_status" in changes:
-            problems += _choice_problems("status", status, [wish.value for wish in life.WISHES])
-        problems += _credential_problems(
+            problems += complaints.choice("status", status, [wish.value for wish in life.WISHES])
+        problems += complaints.credential(
             endpoint.type,
             None if password is UNSET else password,
             None if secret_arn is UNSET else secret_arn,
         )
         if secret_arn is not UNSET and not problems:
-            problems += _secret_problems(endpoint.id, secret_arn)
+            problems += complaints.secret(endpoint.id, secret_arn)
+        trust = trust_stores.wished(endpoint, ca_content, crl_content)
+        problems += trust_stores.problems(endpoint.type, *trust)
         if problems:
             raise Invalid(problems)
         changed = sorted("status" if field == "wished_status" else field for field in changes)
-        if new_hash:
-            changes |= {
-                "password_hash": new_hash,
-                "password_version": F("password_version") + 1,
-                "previous_password_hash": F("password_hash"),
-                "previous_password_expires_at": timezone.now() + FORMER_PASSWORD_LIFETIME,
-                "secret_arn": "",
-            }
-            changed.append("password")
-        if secret_arn is not UNSET and secret_arn != endpoint.secret_arn:
-            changes |= {
-                "secret_arn": secret_arn,
-                "password_hash": "",
-                "previous_password_hash": "",
-                "previous_password_expires_at": None,
-            }
-            changed.append("secret_arn")
-        if changes:
+        changed += _take_credential(changes, endpoint, new_hash, secret_arn)
+        is_new_trust = trust != (None, None) and trust_stores.save(endpoint, *trust)
+        if is_new_trust:
+            changed.append("trust_store")
+        if changes or is_new_trust:
             _change(endpoint, changes)
         if tags is not UNSET:
             set_tags(endpoint.arn, tags)
@@ -224,6 +221,30 @@ def retry(actor: Actor, endpoint_id: str) -> IngressEndpoint:
         bump_configuration()
         _enqueue_on_commit(tasks.provision, endpoint.id)
     return get(endpoint.id)
+
+
+def _take_credential(
+    changes: dict[str, Any], endpoint: IngressEndpoint, new_hash: str, secret_arn: str | Unset
+) -> list[str]:
+    """Puts a new credential into `changes`, and says which it is."""
+    if new_hash:
+        changes |= {
+            "password_hash": new_hash,
+            "password_version": F("password_version") + 1,
+            "previous_password_hash": F("password_hash"),
+            "previous_password_expires_at": timezone.now() + FORMER_PASSWORD_LIFETIME,
+            "secret_arn": "",
+        }
+        return ["password"]
+    if secret_arn is not UNSET and secret_arn != endpoint.secret_arn:
+        changes |= {
+            "secret_arn": secret_arn,
+            "password_hash": "",
+            "previous_password_hash": "",
+            "previous_password_expires_at": None,
+        }
+        return ["secret_arn"]
+    return []
 
 
 # --- moves ----------------------------------------------------------------------------------------
@@ -305,50 +326,6 @@ def _find(model: type[R], path: str, resource_id: str, problems: list[Problem]) 
             )
         )
     return found
-
-
-def _name_problems(name: str) -> list[Problem]:
-    if not service_model.problems("IngressPointName", name):
-        return []
-    return [Problem("name", _("A name has 3 to 63 characters of A-Z, a-z, 0-9, _ and -."))]
-
-
-def _choice_problems(path: str, value: object, allowed: Iterable[object]) -> list[Problem]:
-    known = list(allowed)
-    if value in known:
-        return []
-    return [Problem(path, _("Must be one of %(known)s.") % {"known": ", ".join(str(v) for v in known if v)})]
-
-
-def _secret_problems(endpoint_id: str, secret_arn: str) -> list[Problem]:
-    """Everything that would keep this endpoint from the secret, each with its remedy."""
-    arn = arn_of(IngressEndpoint.ARN_TYPE, endpoint_id)
-    findings = readers.findings_for(Use.ENDPOINT, arn, secret_arn)
-    return [Problem("secret_arn", sentence(finding)) for finding in findings]
-
-
-def _credential_problems(endpoint_type: str, password: str | None, secret_arn: str | None) -> list[Problem]:
-    """The password itself is in no message."""
-    if password is None and secret_arn is None:
-        return []
-    if endpoint_type != Type.AUTH:
-        path = "password" if secret_arn is None else "secret_arn"
-        return [Problem(path, _("Only an Authenticated endpoint has an SMTP password or a secret."))]
-    if password is not None and secret_arn is not None:
-        return [Problem("secret_arn", _("Choose either an SMTP password or a secret, not both."))]
-    if password is None or is_allowed(password):
-        return []
-    return [
-        Problem(
-            "password",
-            _("An SMTP password has %(min)d to %(max)d characters of A-Z, a-z, 0-9 and %(symbols)s")
-            % {
-                "min": MIN_LENGTH,
-                "max": MAX_LENGTH,
-                "symbols": "! @ # $ % ^ & * ( ) _ + - = [ ] { } | . , ?",
-            },
-        )
-    ]
 
 
 def _name_taken(name: str) -> Conflict:

@@ -24,7 +24,7 @@ from endpoints.following import Follower
 from endpoints.logic.assembly import Assembler, Document, store_credential
 from endpoints.logic.life import Service, Status, service_of
 from endpoints.logic.snapshot import Snapshot
-from endpoints.models import IngressEndpoint
+from endpoints.models import IngressEndpoint, TrustStore
 from policies.models import TrafficPolicy
 from resources.services import configuration_version
 
@@ -48,7 +48,9 @@ def read_document() -> Document:
     version = configuration_version()
     served = [
         endpoint
-        for endpoint in IngressEndpoint.objects.prefetch_related("addresses").order_by("id")
+        for endpoint in IngressEndpoint.objects.select_related("trust_store")
+        .prefetch_related("addresses")
+        .order_by("id")
         if _service(endpoint) is not Service.NONE and endpoint.addresses.all()
     ]
     credentials = credentials_of(served, timezone.now())
@@ -87,7 +89,16 @@ def _endpoint_document(endpoint: IngressEndpoint, credentials: Credentials) -> D
         "rule_set_id": endpoint.rule_set_id,
         "credentials": list(map(store_credential, credentials.accepted)),
         "auth_problem": credentials.problem,
+        "trust_store": _trust_store_document(endpoint),
     }
+
+
+def _trust_store_document(endpoint: IngressEndpoint) -> Document | None:
+    if endpoint.type != IngressEndpoint.Type.MTLS:
+        return None
+    # One without its trust store, which no service makes, trusts nobody.
+    stored = getattr(endpoint, "trust_store", TrustStore())
+    return {"ca_content": stored.ca_content, "crl_content": stored.crl_content}
 
 
 def _address_order(address: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ The document is plain JSON, read from the database or from the copy on disk:
     {"version": 7,
      "endpoints": [{"id", "name", "type", "is_tls_required", "service", "addresses", "host_name",
                     "policy_id", "rule_set_id", "credentials": [{"hash", "expires_at"}],
-                    "auth_problem"}],
+                    "auth_problem", "trust_store": null or {"ca_content", "crl_content"}}],
      "policies": {"tp-…": {"DefaultAction", "MaxMessageSizeBytes", "PolicyStatements"}}}
 
 `service` is a `life.Service`, `expires_at` ISO 8601 or null, `PolicyStatements` JSON *text*: compared
@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from endpoints.logic.life import Service
-from endpoints.logic.snapshot import Credential, EndpointType, ServedEndpoint, Snapshot
+from endpoints.logic.snapshot import Credential, EndpointType, ServedEndpoint, Snapshot, TrustStore
 from policies.logic.evaluate import CompiledPolicy, compile_policy
 
 Document = dict[str, Any]
@@ -78,6 +78,7 @@ class Assembler:
             rule_set_id=stored["rule_set_id"],
             credentials=tuple(map(_read_credential, stored["credentials"])),
             auth_problem=stored["auth_problem"],
+            trust_store=TrustStore(**trust_store) if (trust_store := stored.get("trust_store")) else None,
         )
 
 

@@ -10,6 +10,7 @@ from policies.logic.evaluate import CompiledPolicy
 class EndpointType(StrEnum):
     OPEN = "OPEN"
     AUTH = "AUTH"
+    MTLS = "MTLS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,14 @@ class Credential:
 
     password_hash: str
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """As it is stored, PEM; `endpoints.logic.trust_store` reads it. `crl_content` "": no CRL."""
+
+    ca_content: str = field(repr=False)
+    crl_content: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class ServedEndpoint:
     rule_set_id: str
     credentials: tuple[Credential, ...] = ()
     auth_problem: str = ""
+    trust_store: TrustStore | None = None  # of an mTLS endpoint, and of no other
 
 
 @dataclass(frozen=True, slots=True)

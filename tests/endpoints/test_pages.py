@@ -218,7 +218,7 @@ def test_an_open_endpoint_takes_no_password_whatever_its_hidden_fields_say(owner
         ({"password": "short"}, "password", "8 to 64"),
         ({"password": ""}, "password", "required"),
         ({"password": "has spaces in it"}, "password", "8 to 64"),
-        ({"type": "MTLS"}, "type", "valid choice"),
+        ({"type": "PRIVATE"}, "type", "valid choice"),
         ({"tls_policy": "FIPS"}, "tls_policy", "valid choice"),
         ({"traffic_policy_id": ""}, "traffic_policy_id", "required"),
         ({"traffic_policy_id": "tp-gone"}, "traffic_policy_id", "valid choice"),

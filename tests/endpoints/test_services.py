@@ -61,7 +61,7 @@ def test_a_taken_name_is_refused_at_the_name(make_endpoint, actor):
         ({"name": "a" * 64}, "name"),
         ({"name": "with space"}, "name"),
         ({"name": "trick\n"}, "name"),
-        ({"type": "MTLS"}, "type"),
+        ({"type": "PRIVATE"}, "type"),
         ({"tls_policy": "FIPS"}, "tls_policy"),
         ({"traffic_policy_id": "tp-none"}, "traffic_policy_id"),
         ({"traffic_policy_id": ""}, "traffic_policy_id"),
