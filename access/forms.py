@@ -47,7 +47,7 @@ class NewPasswordForm(ConsoleForm):
     password = forms.CharField(
         label=_("New password"),
         strip=False,
-        help_text=_("At least 12 characters. Hand it over on a safe way; the person can change it."),
+        help_text=_("At least 12 characters. Hand it over in a safe way; the person can change it."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
@@ -62,7 +62,7 @@ class NewPersonForm(PersonForm):
     password = forms.CharField(
         label=_("First password"),
         strip=False,
-        help_text=_("At least 12 characters. Hand it over on a safe way; the person can change it."),
+        help_text=_("At least 12 characters. Hand it over in a safe way; the person can change it."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     field_order = ["name", "password", "role"]

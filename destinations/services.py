@@ -118,7 +118,7 @@ def delete_mailbox(actor: Actor, mailbox_id: str, *, with_messages: bool = False
     mailbox = get_mailbox(mailbox_id)
     if not with_messages and (fill := fill_of_mailbox(mailbox)).count:
         raise Conflict(
-            _("%(name)s holds %(count)d messages; say that they shall be deleted too.")
+            _("%(name)s holds %(count)d messages; confirm that they are deleted too.")
             % {"name": mailbox.name, "count": fill.count}
         )
     with transaction.atomic():
@@ -239,7 +239,7 @@ def delete_bucket(actor: Actor, name: str, *, with_objects: bool = False) -> Non
     bucket = find_bucket(name)
     if not with_objects and (fill := fill_of_bucket(bucket)).count:
         raise Conflict(
-            _("%(name)s holds %(count)d objects; say that they shall be deleted too.")
+            _("%(name)s holds %(count)d objects; confirm that they are deleted too.")
             % {"name": name, "count": fill.count}
         )
     arn, parts = bucket.arn, bucket.parts

@@ -168,7 +168,7 @@ _MX_WORDS: dict[Outcome, tuple[Any, Tone, Any]] = {
         Tone.ERROR,
         gettext_lazy("Is it spelled right, and registered?"),
     ),
-    Outcome.NO_NAME: (gettext_lazy("“%(domain)s” is no domain name."), Tone.ERROR, ""),
+    Outcome.NO_NAME: (gettext_lazy("“%(domain)s” is not a domain name."), Tone.ERROR, ""),
     Outcome.UNANSWERED: (
         gettext_lazy("The name server gave no answer about %(domain)s."),
         Tone.ERROR,

@@ -49,7 +49,7 @@ class MessageTraceAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["outcome"]
     search_fields = ["=id", "=session_id"]
-    search_help_text = _("A message ID or a session; by address the console's message trace finds.")
+    search_help_text = _("A message ID or a session ID. By address, search in the console's message trace.")
     inlines = [_RecipientInline, _EventInline]
     list_per_page = 50
 
