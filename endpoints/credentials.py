@@ -4,7 +4,7 @@ The SMTP password kept at the endpoint itself, hashed; or a secret, whose versio
 AWSPREVIOUS are both accepted, as long as the endpoint may read it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from endpoints.models import IngressEndpoint
 from secrets_store.logic.readiness import Finding
 from secrets_store.logic.uses import Use
 from secrets_store.services import readers
+from secrets_store.services.readers import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,9 @@ class Credentials:
 def credentials_of(endpoints: Iterable[IngressEndpoint], now: datetime) -> dict[str, Credentials]:
     """For each Authenticated endpoint by ID. The former password is in it until it expires."""
     authenticated = [endpoint for endpoint in endpoints if endpoint.type == IngressEndpoint.Type.AUTH]
-    by_secret = [endpoint for endpoint in authenticated if endpoint.secret_arn]
-    findings = secret_findings(by_secret)
-    hashes = readers.password_hashes_of(endpoint.secret_arn for endpoint in by_secret)
+    readings = _readings(endpoint for endpoint in authenticated if endpoint.secret_arn)
     return {
-        endpoint.id: _secret_credentials(endpoint, findings[endpoint.id], hashes)
+        endpoint.id: _secret_credentials(readings[endpoint.arn])
         if endpoint.secret_arn
         else _password_credentials(endpoint, now)
         for endpoint in authenticated
@@ -40,16 +39,18 @@ def credentials_of(endpoints: Iterable[IngressEndpoint], now: datetime) -> dict[
 def secret_findings(endpoints: Iterable[IngressEndpoint]) -> dict[str, tuple[Finding, ...]]:
     """For each endpoint (with a secret) by ID what keeps it from that; () where nothing does."""
     rows = list(endpoints)
-    findings = readers.findings_of(Use.ENDPOINT, {endpoint.arn: endpoint.secret_arn for endpoint in rows})
-    return {endpoint.id: findings[endpoint.arn] for endpoint in rows}
+    readings = _readings(rows)
+    return {endpoint.id: readings[endpoint.arn].findings for endpoint in rows}
 
 
-def _secret_credentials(
-    endpoint: IngressEndpoint, findings: tuple[Finding, ...], hashes: Mapping[str, tuple[str, ...]]
-) -> Credentials:
-    if findings:
-        return Credentials(problem=", ".join(finding.flaw.value for finding in findings))
-    return Credentials(tuple(map(Credential, hashes.get(endpoint.secret_arn, ()))))
+def _readings(endpoints: Iterable[IngressEndpoint]) -> dict[str, Reading]:
+    return readers.readings_of(Use.ENDPOINT, {endpoint.arn: endpoint.secret_arn for endpoint in endpoints})
+
+
+def _secret_credentials(reading: Reading) -> Credentials:
+    if reading.findings:
+        return Credentials(problem=", ".join(finding.flaw.value for finding in reading.findings))
+    return Credentials(tuple(map(Credential, reading.password_hashes)))
 
 
 def _password_credentials(endpoint: IngressEndpoint, now: datetime) -> Credentials:

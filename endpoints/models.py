@@ -51,6 +51,8 @@ class IngressEndpoint(Resource):
 
     # An AUTH endpoint has either a secret or a password.
     secret_arn = models.CharField(_("secret ARN"), max_length=600, blank=True)
+    # What kept it from its secret when that was last looked at (secret_check): readiness.Flaw, by spaces.
+    secret_flaws = models.CharField(max_length=300, blank=True, editable=False)
     # Argon2id; the former one is good until `previous_password_expires_at`.
     password_hash = models.CharField(max_length=255, blank=True)
     password_version = models.PositiveIntegerField(default=0)

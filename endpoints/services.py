@@ -234,11 +234,13 @@ def _take_credential(
             "previous_password_hash": F("password_hash"),
             "previous_password_expires_at": timezone.now() + FORMER_PASSWORD_LIFETIME,
             "secret_arn": "",
+            "secret_flaws": "",
         }
         return ["password"]
     if secret_arn is not UNSET and secret_arn != endpoint.secret_arn:
         changes |= {
             "secret_arn": secret_arn,
+            "secret_flaws": "",  # it was looked at a moment ago
             "password_hash": "",
             "previous_password_hash": "",
             "previous_password_expires_at": None,

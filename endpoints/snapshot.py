@@ -7,6 +7,7 @@ copy on disk (hashes, no secrets) stands in for it at a start.
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,7 +25,7 @@ from endpoints.following import Follower
 from endpoints.logic.assembly import Assembler, Document, store_credential
 from endpoints.logic.life import Service, Status, service_of
 from endpoints.logic.snapshot import Snapshot
-from endpoints.models import IngressEndpoint, TrustStore
+from endpoints.models import EndpointAddress, IngressEndpoint, TrustStore
 from policies.models import TrafficPolicy
 from resources.services import configuration_version
 
@@ -41,17 +42,16 @@ def build_snapshot() -> Snapshot:
 
 
 def read_document() -> Document:
-    """All that a snapshot is made of, by four queries whatever the number of endpoints.
+    """All that a snapshot is made of, by five queries for up to 5,000 secrets, and one for each 5,000 more.
 
     The version is read first: what is read after it is at least as new.
     """
     version = configuration_version()
+    addresses = _addresses()
     served = [
         endpoint
-        for endpoint in IngressEndpoint.objects.select_related("trust_store")
-        .prefetch_related("addresses")
-        .order_by("id")
-        if _service(endpoint) is not Service.NONE and endpoint.addresses.all()
+        for endpoint in IngressEndpoint.objects.select_related("trust_store").order_by("id")
+        if _service(endpoint) is not Service.NONE and endpoint.id in addresses
     ]
     credentials = credentials_of(served, timezone.now())
     statements = Cast("statements", TextField())  # compared before it is parsed
@@ -62,7 +62,8 @@ def read_document() -> Document:
     return {
         "version": version,
         "endpoints": [
-            _endpoint_document(endpoint, credentials.get(endpoint.id, Credentials())) for endpoint in served
+            _endpoint_document(endpoint, addresses[endpoint.id], credentials.get(endpoint.id, Credentials()))
+            for endpoint in served
         ],
         "policies": {
             policy_id: {"DefaultAction": action, "MaxMessageSizeBytes": size, "PolicyStatements": text}
@@ -75,15 +76,23 @@ def _service(endpoint: IngressEndpoint) -> Service:
     return service_of(Status(endpoint.status), Status(endpoint.wished_status))
 
 
-def _endpoint_document(endpoint: IngressEndpoint, credentials: Credentials) -> Document:
-    addresses = sorted((row.address for row in endpoint.addresses.all()), key=_address_order)
+def _addresses() -> dict[str, list[str]]:
+    """Of each endpoint that has any. Not prefetched: that makes a queryset for each of ten thousand."""
+    addresses: defaultdict[str, list[str]] = defaultdict(list)
+    taken = EndpointAddress.objects.filter(endpoint__isnull=False).order_by()
+    for endpoint_id, address in taken.values_list("endpoint_id", "address"):
+        addresses[endpoint_id].append(address)
+    return dict(addresses)
+
+
+def _endpoint_document(endpoint: IngressEndpoint, addresses: list[str], credentials: Credentials) -> Document:
     return {
         "id": endpoint.id,
         "name": endpoint.name,
         "type": endpoint.type,
         "is_tls_required": endpoint.tls_policy == IngressEndpoint.TlsPolicy.REQUIRED,
         "service": _service(endpoint).value,
-        "addresses": addresses,
+        "addresses": sorted(addresses, key=_address_order),
         "host_name": endpoint.a_record,
         "policy_id": endpoint.traffic_policy_id,
         "rule_set_id": endpoint.rule_set_id,

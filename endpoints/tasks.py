@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from endpoints import provisioning
+from endpoints import provisioning, secret_check
 from endpoints.logic.life import Status
 
 
@@ -30,6 +30,12 @@ def sweep() -> None:
     """By beat: what a lost task, a dead worker or an absent ingress left on its way."""
     for endpoint_id, status in provisioning.claim_overdue(timezone.now()):
         _TASK_OF[status].delay(endpoint_id)
+
+
+@shared_task
+def check_secrets() -> None:
+    """By beat: which endpoints may not read their secret any more."""
+    secret_check.check_secrets()
 
 
 @shared_task

@@ -64,6 +64,8 @@ def _crumbs(endpoint: IngressEndpoint | None = None, *, last: str = "") -> list[
 @require_safe
 def endpoint_list(request: HttpRequest) -> HttpResponse:
     endpoints = IngressEndpoint.objects.select_related("traffic_policy", "rule_set").order_by("name")
+    if request.GET.get("secret") == "unusable":  # as the dashboard links to them
+        endpoints = endpoints.exclude(secret_flaws="")
     listing = Listing(
         request,
         endpoints,

@@ -68,6 +68,11 @@ def first_endpoints() -> list[tuple[IngressEndpoint, Look]]:
     return [(endpoint, endpoint_words.LOOKS[endpoint.status]) for endpoint in endpoints[:SHOWN_ENDPOINTS]]
 
 
+def count_without_secret() -> int:
+    """Endpoints that could not read their secret when that was last looked at: AUTH fails there."""
+    return IngressEndpoint.objects.exclude(secret_flaws="").count()
+
+
 def missing_prerequisites() -> dict[str, bool]:
     """What a first endpoint needs, and whether it is there."""
     return {"policy": TrafficPolicy.objects.exists(), "rule_set": RuleSet.objects.exists()}

@@ -249,6 +249,11 @@ TASKS_AT_START = ["endpoints.tasks.resume", "mailflow.tasks.sweep"]
 CELERY_BEAT_SCHEDULE = {
     "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
+    "check-secrets": {
+        "task": "endpoints.tasks.check_secrets",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "sweep-secrets": {"task": "secrets_store.tasks.sweep", "schedule": 60.0},
     "expire-traces": {"task": "mailflow.tasks.expire_traces", "schedule": 3600.0},
     "forget-answers": {"task": "api.tasks.forget_answers", "schedule": 3600.0},

@@ -25,6 +25,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "endpoint_counts": endpoint_counts,
         "endpoint_total": sum(count for _look, count in endpoint_counts),
         "endpoints": dashboard_rows.first_endpoints(),
+        "without_secret": dashboard_rows.count_without_secret() if endpoint_counts else 0,
         "prerequisites": dashboard_rows.missing_prerequisites() if not endpoint_counts else {},
         "bars": bars,
         "accepted": sum(bar.accepted for bar in bars),

@@ -37,7 +37,10 @@ def key_list(request: HttpRequest) -> HttpResponse:
     """Customer managed keys; the default one stands below them."""
     listing = Listing(
         request,
-        EncryptionKey.objects.filter(manager=EncryptionKey.Manager.CUSTOMER).prefetch_related("aliases"),
+        # Distinct: a word may be found in several aliases of a key.
+        EncryptionKey.objects.filter(manager=EncryptionKey.Manager.CUSTOMER)
+        .prefetch_related("aliases")
+        .distinct(),
         columns=[
             Column("alias", _("Alias"), lambda key: key.name),
             Column("id", _("Key ID"), lambda key: key.pk, sort="id"),

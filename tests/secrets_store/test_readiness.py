@@ -109,6 +109,23 @@ def test_relay_reads_what_its_policies_allow(actor, make_secret):
 
 def test_many_readers_cost_a_constant_number_of_queries(make_secret, django_assert_max_num_queries):
     arns = {f"{ENDPOINT_ARN}{n}": make_secret(name=f"smtp-{n}").arn for n in range(12)}
-    with django_assert_max_num_queries(4):
-        findings = readers.findings_of(Use.ENDPOINT, arns)
-    assert set(findings.values()) == {()}
+    with django_assert_max_num_queries(1):
+        readings = readers.readings_of(Use.ENDPOINT, arns)
+    assert {reading.findings for reading in readings.values()} == {()}
+    assert all(len(reading.password_hashes) == 1 for reading in readings.values())
+
+
+@pytest.mark.parametrize("other", ["999999999999", "123456789012:extra"])
+def test_arn_of_another_account_or_form_is_no_secret_here(secret, other):
+    arn = secret.arn.replace(ACCOUNT, other)
+    assert [finding.flaw for finding in readers.findings_for(Use.ENDPOINT, ENDPOINT_ARN, arn)] == [
+        Flaw.NO_SECRET
+    ]
+    assert readers.find(arn) is None
+    assert readers.find(secret.arn) == secret
+
+
+def test_a_new_secret_of_an_old_name_is_another(actor, secret, make_secret):
+    secrets.schedule_deletion(actor, secret.name, at_once=True)
+    assert flaws(make_secret()) == []
+    assert flaws(secret) == [Flaw.NO_SECRET]

@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from core.errors import Conflict, Invalid
 from secrets_store.logic.schedule import BadSchedule, next_rotation
+from secrets_store.logic.uses import Use
 from secrets_store.models import Secret, VersionStage
 from secrets_store.password_hashes import verify_password
 from secrets_store.services import readers, rotation, secrets, values
-from tests.secrets_store.conftest import PASSWORD
+from tests.secrets_store.conftest import ENDPOINT_ARN, PASSWORD
 
 NOW = datetime(2026, 11, 25, 12, 30, tzinfo=UTC)
 
@@ -58,7 +59,8 @@ def test_generated_password_replaces_and_the_former_stays_good(actor, secret):
     rotation.rotate(actor, secret.name)
     _version, content = secrets.retrieve_value(actor, secret.name)
     password = json.loads(content)["password"]
-    current, previous = readers.password_hashes_of([secret.arn])[secret.arn]
+    reading = readers.readings_of(Use.ENDPOINT, {ENDPOINT_ARN: secret.arn})[ENDPOINT_ARN]
+    current, previous = reading.password_hashes
     assert password != PASSWORD
     assert verify_password(current, password)
     assert verify_password(previous, PASSWORD)

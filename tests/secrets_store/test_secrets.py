@@ -10,10 +10,11 @@ from access.actor import Actor, PersonRole
 from access.models import AuditEntry
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from resources.services import configuration_version, set_references
+from secrets_store.logic.uses import Use
 from secrets_store.models import Secret, SecretVersion, VersionStage
 from secrets_store.password_hashes import verify_password
 from secrets_store.services import keys, readers, secrets, values
-from tests.secrets_store.conftest import PASSWORD
+from tests.secrets_store.conftest import ENDPOINT_ARN, PASSWORD
 
 
 def stages_of(secret):
@@ -39,10 +40,10 @@ def test_new_value_moves_the_stages(actor, secret):
 def test_auth_hashes_are_of_current_and_previous_only(actor, secret):
     for password in ("second-Passw0rd", "third-Passw0rd"):
         secrets.put_value(actor, secret.arn, json.dumps({"password": password}))
-    hashes = readers.password_hashes_of([secret.arn, "arn:aws:secretsmanager:us-east-1:1:secret:no-abcdef"])
+    hashes = readers.readings_of(Use.ENDPOINT, {ENDPOINT_ARN: secret.arn})[ENDPOINT_ARN].password_hashes
     assert [
         next((p for p in (PASSWORD, "second-Passw0rd", "third-Passw0rd") if verify_password(h, p)), None)
-        for h in hashes[secret.arn]
+        for h in hashes
     ] == ["third-Passw0rd", "second-Passw0rd"]
 
 
