@@ -1,6 +1,7 @@
 """The envelope (RFC 5321 §2.3.1): what the SMTP session knows of a message, beside its content."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -11,6 +12,39 @@ class TlsVersion(StrEnum):
 
     TLS1_2 = "TLS1_2"
     TLS1_3 = "TLS1_3"
+
+
+class CertificateAttribute(StrEnum):
+    """Of a client's certificate, as the service model spells them."""
+
+    CN = "CN"
+    SAN_RFC822_NAME = "SAN_RFC822_NAME"
+    SAN_DNS_NAME = "SAN_DNS_NAME"
+    SAN_DIRECTORY_NAME = "SAN_DIRECTORY_NAME"
+    SAN_UNIFORM_RESOURCE_IDENTIFIER = "SAN_UNIFORM_RESOURCE_IDENTIFIER"
+    SAN_IP_ADDRESS = "SAN_IP_ADDRESS"
+    SAN_REGISTERED_ID = "SAN_REGISTERED_ID"
+    SERIAL_NUMBER = "SERIAL_NUMBER"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What an mTLS client showed. `subject` as RFC 4514 writes it; `attributes`: a CertificateAttribute →
+    its values, those that it has."""
+
+    subject: str
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    def to_document(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "attributes": {name: list(values) for name, values in self.attributes.items()},
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        attributes = {name: tuple(values) for name, values in document["attributes"].items()}
+        return cls(document["subject"], attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +73,7 @@ class Envelope:
     authenticated_as: str = ""
     is_smtputf8: bool = False
     is_8bitmime: bool = False
+    client_certificate: ClientCertificate | None = None  # of mTLS endpoints alone
 
     def to_document(self) -> dict[str, Any]:
         """As stored in the spool: JSON types only."""
@@ -46,6 +81,9 @@ class Envelope:
         document["received_at"] = self.received_at.isoformat()
         document["forward_paths"] = list(self.forward_paths)
         document["tls_version"] = self.tls_version.value if self.tls_version else None
+        certificate = document.pop("client_certificate")
+        if certificate is not None:
+            document["client_certificate"] = certificate.to_document()
         return document
 
     @classmethod
@@ -54,4 +92,6 @@ class Envelope:
         values["received_at"] = datetime.fromisoformat(values["received_at"])
         values["forward_paths"] = tuple(values["forward_paths"])
         values["tls_version"] = TlsVersion(values["tls_version"]) if values["tls_version"] else None
+        if certificate := values.get("client_certificate"):
+            values["client_certificate"] = ClientCertificate.from_document(certificate)
         return cls(**values)

@@ -68,6 +68,10 @@ AUTH_TOO_MANY = Reply(421, "4.7.0", "Too many failed authentications, try again 
 
 TLS_REQUIRED = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
 TLS_ALREADY = Reply(503, "5.5.1", "TLS is already active")
+CLIENT_CERTIFICATE_REQUIRED = Reply(530, "5.7.0", "A client certificate is required")
+CLIENT_CERTIFICATE_REFUSED = Reply(
+    554, "5.7.1", "Client certificate not accepted: it has expired or was revoked"
+)
 TLS_UNAVAILABLE = Reply(454, "4.7.0", "TLS not available, try again later")
 
 ENDPOINT_CLOSED = Reply(421, "4.3.2", "This endpoint is closed, try again later")

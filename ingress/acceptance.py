@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from core import reply
-from core.envelope import Envelope
+from core.envelope import ClientCertificate, Envelope
 from core.errors import MailError
 from core.identifiers import new_message_id
 from core.reply import Reply
@@ -50,6 +50,7 @@ class Connection(Protocol):
     peer_address: str
     endpoint_address: str
     tls_cipher: str
+    client_certificate: ClientCertificate | None
     conversation: Conversation
 
 
@@ -153,6 +154,7 @@ def _envelope(connection: Connection, conversation: Conversation, now: datetime,
         authenticated_as=endpoint.id if session.authenticated else "",
         is_smtputf8=transaction.smtp_utf8,
         is_8bitmime="BODY=8BITMIME" in transaction.mail_options,
+        client_certificate=connection.client_certificate,
     )
 
 

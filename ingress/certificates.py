@@ -45,6 +45,13 @@ class Certificates:
         """OSError (ssl.SSLError too) where there is no usable certificate."""
         return self._configured_context() if self._cert_file else self._made_context(host_name)
 
+    def new_context_for(self, host_name: str) -> ssl.SSLContext:
+        """One of the caller's own, with the same certificate. After `context_for`; the same errors."""
+        if self._cert_file:
+            return server_context(self._cert_file, self._key_file)
+        path = str(self._folder / f"{host_name}.pem")
+        return server_context(path, path)
+
     def prepare(self) -> None:
         """Make the CA where one is needed: a client may be told whom to trust before the first one comes."""
         if self._cert_file:

@@ -32,6 +32,7 @@ class IngressConfig:
     idle_timeout_seconds: float = 300  # RFC 5321 §4.5.3.2.7: at least 5 minutes
     min_bytes_per_second: int = 100
     handshake_timeout_seconds: float = 30
+    max_handshakes: int = 100
     shutdown_seconds: float = 20
 
     @classmethod
@@ -60,5 +61,6 @@ class IngressConfig:
             idle_timeout_seconds=settings.INGRESS_IDLE_TIMEOUT_SECONDS,
             min_bytes_per_second=settings.INGRESS_MIN_BYTES_PER_SECOND,
             handshake_timeout_seconds=settings.INGRESS_HANDSHAKE_TIMEOUT_SECONDS,
+            max_handshakes=settings.INGRESS_MAX_HANDSHAKES,
             shutdown_seconds=settings.INGRESS_SHUTDOWN_SECONDS,
         )

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import secrets
-import ssl
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import TextIO
 
@@ -16,17 +14,17 @@ from ingress.acceptance import Acceptance, RefusalsLike, SpoolLike
 from ingress.certificates import Certificates
 from ingress.config import IngressConfig
 from ingress.gate import Gate
+from ingress.handshakes import Handshakes
 from ingress.journal import Journal
 from ingress.listeners import Listeners
 from ingress.logic.budget import ByteBudget
 from ingress.passwords import PasswordChecker
 from ingress.session import SmtpSession
+from ingress.tls_contexts import TlsContexts
 
 log = structlog.get_logger()
 
 _TICK_SECONDS = 0.5
-# A context is asked for again after such a while, to see a changed certificate.
-_TLS_CONTEXT_SECONDS = 5.0
 
 
 class Engine:
@@ -50,12 +48,13 @@ class Engine:
         self.acceptance = Acceptance(spool, refusals, self.journal)
         self.listeners = Listeners(self)
         self.sessions: set[SmtpSession] = set()
-        self._certificates = Certificates(
-            config.data_dir / "tls", cert_file=config.tls_cert, key_file=config.tls_key
+        self.tls = TlsContexts(
+            self.loop,
+            Certificates(config.data_dir / "tls", cert_file=config.tls_cert, key_file=config.tls_key),
         )
-        # Certificates want one caller at a time, and files read off the loop.
-        self._certificate_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="certificates")
-        self._tls_contexts: dict[str, tuple[float, ssl.SSLContext]] = {}
+        self.handshakes = Handshakes(
+            self.loop, config.max_handshakes, wait_seconds=config.handshake_timeout_seconds
+        )
         self._token = secrets.token_hex(8)
         self._numbers = count(1)
         self._session_ended = asyncio.Event()
@@ -63,7 +62,7 @@ class Engine:
 
     def start(self) -> None:
         self._ticking = self.loop.create_task(self._tick())
-        self.loop.run_in_executor(self._certificate_thread, self._certificates.prepare)
+        self.tls.prepare()
 
     async def apply(self, snapshot: Snapshot) -> None:
         await self.listeners.apply(snapshot)
@@ -91,7 +90,7 @@ class Engine:
                 session.give_up()
             await asyncio.sleep(0)
         self.passwords.close()
-        self._certificate_thread.shutdown(wait=False)
+        self.tls.close()
         self.journal.flush()
 
     def forget(self, session: SmtpSession) -> None:
@@ -102,18 +101,6 @@ class Engine:
     def new_session_id(self) -> str:
         """Unique over processes and restarts by the token, within one by the number."""
         return f"{self._token}{next(self._numbers):08x}"
-
-    async def tls_context(self, host_name: str) -> ssl.SSLContext:
-        """OSError where there is no usable certificate."""
-        known = self._tls_contexts.get(host_name)
-        now = self.loop.time()
-        if known is not None and now - known[0] < _TLS_CONTEXT_SECONDS:
-            return known[1]
-        context = await self.loop.run_in_executor(
-            self._certificate_thread, self._certificates.context_for, host_name
-        )
-        self._tls_contexts[host_name] = now, context
-        return context
 
     async def _tick(self) -> None:
         """Time-outs of all sessions in one sweep (a timer for each would cost more than the session)."""

@@ -14,9 +14,11 @@ from aiosmtpd.smtp import LoginPassword, Session
 
 from core import reply
 from core.cidr import Address, unmapped
-from core.envelope import TlsVersion
+from core.envelope import ClientCertificate, TlsVersion
 from core.reply import Reply
+from endpoints.logic.trust_store import Trust
 from ingress.acceptance import local_error
+from ingress.client_certificates import admission
 from ingress.logic.conversation import Conversation
 from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused
 from ingress.passwords import Overloaded
@@ -51,6 +53,7 @@ class SmtpSession(asyncio.Protocol):
         "_session_id",
         "_task",
         "_transport",
+        "client_certificate",
         "conversation",
         "endpoint_address",
         "listener",
@@ -66,6 +69,7 @@ class SmtpSession(asyncio.Protocol):
         self.endpoint_address = listener.address
         self.peer_address = ""
         self.tls_cipher = ""
+        self.client_certificate: ClientCertificate | None = None
         self._endpoint_id = listener.endpoint_id  # as it was counted at the gate
         self._session_id = ""
         self._transport: Any = None
@@ -286,9 +290,20 @@ class SmtpSession(asyncio.Protocol):
         return outcome
 
     async def _start_tls(self) -> None:
-        engine, host_name = self._engine, self.conversation.terms.endpoint.host_name
+        turn = await self._engine.handshakes.turn()
+        if turn is None:
+            log.warning("tls_overloaded", endpoint=self._endpoint_id, peer=self.peer_address)
+            self._answered(self.conversation.tls_refused)
+            return
         try:
-            context = await engine.tls_context(host_name)
+            await self._shake_hands()
+        finally:
+            turn.end()
+
+    async def _shake_hands(self) -> None:
+        engine = self._engine
+        try:
+            tls = await engine.tls.of(self.conversation.terms.endpoint)
         except OSError as error:
             log.error("tls_unavailable", endpoint=self._endpoint_id, reason=str(error))
             self._answered(self.conversation.tls_refused)
@@ -301,7 +316,7 @@ class SmtpSession(asyncio.Protocol):
             transport = await engine.loop.start_tls(
                 self._transport,
                 self,
-                context,
+                tls.context,
                 server_side=True,
                 ssl_handshake_timeout=engine.config.handshake_timeout_seconds,
             )
@@ -314,9 +329,25 @@ class SmtpSession(asyncio.Protocol):
         self._transport = transport
         secured = transport.get_extra_info("ssl_object")
         self.tls_cipher = secured.cipher()[0]
-        version = _TLS_VERSIONS[secured.version()]
         self._wait_for_peer()
-        self._answered(self.conversation.tls_established, version)
+        if tls.trust is not None and not self._is_trusted(secured, tls.trust):
+            return
+        self._answered(self.conversation.tls_established, _TLS_VERSIONS[secured.version()])
+
+    def _is_trusted(self, secured: ssl.SSLObject, trust: Trust) -> bool:
+        """Of an mTLS endpoint. Who is not hears why, in place of an answer to its first command."""
+        admitted = admission(secured, trust)
+        self.client_certificate = admitted.certificate
+        if admitted.refusal is None:
+            return True
+        log.info(
+            "client_certificate_refused",
+            endpoint=self._endpoint_id,
+            peer=self.peer_address,
+            reason=admitted.reason,
+        )
+        self._hang_up(admitted.refusal)
+        return False
 
     # --- time -------------------------------------------------------------------------------------
 

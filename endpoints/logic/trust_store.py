@@ -20,6 +20,15 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+# What cryptography raises for certificates and CRLs that it can't read.
+UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
 MAX_CHARACTERS = 500_000  # of either PEM text: CAContent and CrlContent of the service model
 WARNED_BEFORE = timedelta(days=90)
 MAX_EXPIRIES = 10  # of either kind, as the service lists them
@@ -234,7 +243,7 @@ def _certificates(text: str, flaws: list[Flaw]) -> Iterator[tuple[int, x509.Cert
             is_authority = _is_authority(certificate)
             identity_of(certificate)
             name_of(certificate.subject)
-        except (ValueError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+        except UNREADABLE:
             flaws.append(Flaw(Kind.CA, FlawCode.UNREADABLE, number))
             continue
         if is_authority:
@@ -269,7 +278,7 @@ def _revocation_lists(
                 crl.next_update_utc,
                 frozenset(revoked.serial_number for revoked in crl),
             )
-        except (ValueError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+        except UNREADABLE:
             flaws.append(Flaw(Kind.CRL, FlawCode.UNREADABLE, number))
             continue
         identities = {identity_of(ca) for _, ca in certificates if _is_signed_by(crl, ca)}
@@ -288,7 +297,7 @@ def _is_signed_by(crl: x509.CertificateRevocationList, certificate: x509.Certifi
         return False
     try:
         return crl.is_signature_valid(cast(CertificateIssuerPublicKeyTypes, certificate.public_key()))
-    except (TypeError, ValueError, UnsupportedAlgorithm):  # TypeError: a key of a kind that can't sign
+    except (TypeError, *UNREADABLE):  # TypeError: a key of a kind that can't sign
         return False
 
 
@@ -313,7 +322,7 @@ def _blocks(kind: Kind, text: str, flaws: list[Flaw]) -> Iterator[tuple[int, byt
 
 
 def identity_of(certificate: x509.Certificate) -> tuple[bytes, bytes]:
-    """Name and key. ValueError, UnsupportedAlgorithm for keys that nobody can read."""
+    """Name and key. UNREADABLE for keys of unknown kinds."""
     key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return certificate.subject.public_bytes(), key
 

@@ -2,6 +2,7 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import trustme
 from cryptography import x509
@@ -21,7 +22,7 @@ def certificate_of(ca: trustme.CA) -> x509.Certificate:
     return x509.load_pem_x509_certificate(ca.cert_pem.bytes())
 
 
-def issued(ca: trustme.CA, *names: str, expired: bool = False, **options: str) -> trustme.LeafCert:
+def issued(ca: trustme.CA, *names: str, expired: bool = False, **options: Any) -> trustme.LeafCert:
     """A client's certificate; `expired`: since yesterday."""
     now = datetime.now(UTC)
     if expired:
