@@ -127,10 +127,10 @@ def _check_string(shape: Shape, value: Any, path: str) -> Iterator[Problem]:
             yield Problem(path, f"must be one of {wanted}", constraint)
         return
     yield from _check_range(shape, len(value), path, "must have", unit=" characters")
-    pattern = shape.metadata.get("pattern")
-    if pattern and value and not _compiled(pattern).fullmatch(value):
-        constraint = f"Member must satisfy regular expression pattern: {pattern}"
-        yield Problem(path, f"must match {pattern}", constraint)
+    if value and (pattern := pattern_of(shape)) and not pattern.fullmatch(value):
+        wanted = shape.metadata["pattern"]
+        constraint = f"Member must satisfy regular expression pattern: {wanted}"
+        yield Problem(path, f"must match {wanted}", constraint)
 
 
 def _check_range(shape: Shape, value: float, path: str, verb: str, *, unit: str = "") -> Iterator[Problem]:
@@ -149,8 +149,21 @@ def _check_range(shape: Shape, value: float, path: str, verb: str, *, unit: str 
     yield Problem(path, message, f"Member must have {'length' if unit else 'value'} {bound}")
 
 
+def pattern_of(shape: Shape) -> re.Pattern[str] | None:
+    """What the whole of a string must match."""
+    pattern = shape.metadata.get("pattern")
+    return _compiled(pattern) if pattern else None
+
+
+# Classes of the model's regular expressions (Java's) that Python has not, for use inside [].
+# DEVIATION: of category C only the control characters; format and private ones pass.
+_CLASSES = {r"\P{C}": r"\x20-\x7e\xa0-\U0010ffff"}
+
+
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
     return re.compile(pattern)
 
 

@@ -18,6 +18,7 @@ from secrets_store.models import EncryptionKey, KeyAlias
 from secrets_store.services import key_material, keys
 
 _POLICY_NAME = "default"
+_ALGORITHM = "SYMMETRIC_DEFAULT"
 _DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
 
 
@@ -173,32 +174,33 @@ def rotate(call: Call) -> Document:
 def encrypt(call: Call) -> Document:
     key = _usable(call, call.input["KeyId"], "kms:Encrypt")
     blob = key_material.encrypt(key, call.input["Plaintext"], _context(call))
-    return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+    return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": _ALGORITHM}
 
 
 def decrypt(call: Call) -> Document:
-    blob = call.input["CiphertextBlob"]
+    blob = _ciphertext(call)
     key = _key_of(blob)
     if "KeyId" in call.input and keys.get(call.input["KeyId"]) != key:
         raise ApiError("IncorrectKeyException", "The ciphertext was encrypted under another key.")
     _authorize(call, key, "kms:Decrypt")
     plaintext = _opened(blob, _context(call))
-    return {"Plaintext": plaintext, "KeyId": key.arn, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
+    return {"Plaintext": plaintext, "KeyId": key.arn, "EncryptionAlgorithm": _ALGORITHM}
 
 
 def re_encrypt(call: Call) -> Document:
     wish = call.input
-    source = _key_of(wish["CiphertextBlob"])
+    blob = _ciphertext(call)
+    source = _key_of(blob)
     _authorize(call, source, "kms:ReEncryptFrom")
-    plaintext = _opened(wish["CiphertextBlob"], wish.get("SourceEncryptionContext") or {})
+    plaintext = _opened(blob, wish.get("SourceEncryptionContext") or {})
     target = _usable(call, wish["DestinationKeyId"], "kms:ReEncryptTo")
     blob = key_material.encrypt(target, plaintext, wish.get("DestinationEncryptionContext") or {})
     return {
         "CiphertextBlob": blob,
         "SourceKeyId": source.arn,
         "KeyId": target.arn,
-        "SourceEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
-        "DestinationEncryptionAlgorithm": "SYMMETRIC_DEFAULT",
+        "SourceEncryptionAlgorithm": _ALGORITHM,
+        "DestinationEncryptionAlgorithm": _ALGORITHM,
     }
 
 
@@ -286,6 +288,20 @@ def _authorize(call: Call, key: EncryptionKey, action: str) -> None:
     """A key policy that lets the whole account in leaves it to people's roles: viewers use no keys."""
     require(call.actor, Permission.WRITE)
     keys.authorize(call.actor, key, action)
+    for member in ("EncryptionAlgorithm", "SourceEncryptionAlgorithm", "DestinationEncryptionAlgorithm"):
+        if call.input.get(member, _ALGORITHM) != _ALGORITHM:
+            raise ApiError("InvalidKeyUsageException", f"{member} can only be {_ALGORITHM} here.")
+    if "Recipient" in call.input:
+        raise ApiError("UnsupportedOperationException", "There are no enclaves here.")
+    if call.input.get("DryRun"):
+        raise ApiError("DryRunOperationException", "The request would have succeeded, but DryRun is set.")
+
+
+def _ciphertext(call: Call) -> bytes:
+    blob: bytes | None = call.input.get("CiphertextBlob")
+    if not blob:
+        raise ApiError("ValidationException", "CiphertextBlob must be there.")
+    return blob
 
 
 def _key_of(blob: bytes) -> EncryptionKey:

@@ -24,6 +24,8 @@ _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 def create(call: Call) -> Document:
     wish = call.input
     value, token = _value(wish), wish.get("ClientRequestToken", "")
+    if wish.get("AddReplicaRegions") or "CrossAccountPrimaryARN" in wish:
+        raise ApiError("InvalidParameterException", "There are no other Regions and accounts here.")
     try:
         secret = secrets.create(
             call.actor,
@@ -326,9 +328,9 @@ def _filter(wish: Document) -> Q:
     """Any of the values, at the beginning of the field; a `!` in front turns a value round."""
     fields = {"name": "name", "description": "description", "primary-region": "name"}
     found = Q()
-    for value in wish["Values"]:
+    for value in wish.get("Values") or ():
         text = value.removeprefix("!")
-        match wish["Key"]:
+        match wish.get("Key", "all"):
             case "tag-key" | "tag-value" as kind:
                 names = {kind.removeprefix("tag-"): text}
                 arns = Tag.objects.filter(**names).values_list("resource_arn", flat=True)
