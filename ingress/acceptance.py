@@ -21,6 +21,7 @@ from ingress.logic.content import Content
 from ingress.logic.conversation import Conversation
 from ingress.logic.events import Refused
 from ingress.logic.received import received_field
+from ingress.tally import Tally
 from mailflow.refusals import Refusal
 
 log = structlog.get_logger()
@@ -57,10 +58,11 @@ class Connection(Protocol):
 class Acceptance:
     """Shared by all sessions of a process."""
 
-    def __init__(self, spool: SpoolLike, refusals: RefusalsLike, journal: Journal) -> None:
+    def __init__(self, spool: SpoolLike, refusals: RefusalsLike, journal: Journal, tally: Tally) -> None:
         self._spool = spool
         self._refusals = refusals
         self._journal = journal
+        self._tally = tally
         self._loop = asyncio.get_running_loop()
         self._date = ""
         self._date_second = 0
@@ -75,7 +77,7 @@ class Acceptance:
         try:
             stored = self._spool.submit(envelope, b"".join((field, content)))
         except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
-            self._loop.call_soon(answer, _not_stored(connection, envelope, error))
+            self._loop.call_soon(answer, self._not_stored(connection, envelope, error))
         else:
             stored.add_done_callback(partial(self._settled, connection, envelope, answer))
 
@@ -88,8 +90,11 @@ class Acceptance:
     ) -> None:
         error = stored.exception()
         if error is not None:
-            answer(_not_stored(connection, envelope, error))
+            answer(self._not_stored(connection, envelope, error))
         else:
+            tally = self._tally.by_type[connection.conversation.terms.endpoint.type]
+            tally.messages += 1
+            tally.message_bytes += envelope.size_bytes
             self._journal.accepted(envelope)
             answer(reply.accepted(envelope.message_id))
 
@@ -98,6 +103,7 @@ class Acceptance:
         conversation = connection.conversation
         endpoint = conversation.terms.endpoint
         now = datetime.now(UTC)
+        self._tally.refused(event.reply)
         log.info(
             "mail_refused",
             session_id=connection.session_id,
@@ -124,6 +130,21 @@ class Acceptance:
                     explanation=_explanation(conversation, event.reply, mailbox),
                 )
             )
+
+    def _not_stored(self, connection: Connection, envelope: Envelope, error: BaseException) -> Reply:
+        if isinstance(error, MailError):
+            answer = error.reply
+            log.warning(
+                "message_not_accepted",
+                session_id=connection.session_id,
+                endpoint=envelope.endpoint_id,
+                code=answer.code,
+                reason=str(error),
+            )
+        else:
+            answer = local_error(connection, error)
+        self._tally.refused(answer)
+        return answer
 
     def _date_of(self, now: datetime) -> str:
         second = int(now.timestamp())
@@ -168,19 +189,6 @@ def _explanation(conversation: Conversation, refusal: Reply, mailbox: str) -> di
     if len(explained["Statements"]) > _MAX_EXPLAINED_STATEMENTS:
         explained["Statements"] = []
     return explained
-
-
-def _not_stored(connection: Connection, envelope: Envelope, error: BaseException) -> Reply:
-    if not isinstance(error, MailError):
-        return local_error(connection, error)
-    log.warning(
-        "message_not_accepted",
-        session_id=connection.session_id,
-        endpoint=envelope.endpoint_id,
-        code=error.reply.code,
-        reason=str(error),
-    )
-    return error.reply
 
 
 def local_error(connection: Connection, error: BaseException) -> Reply:

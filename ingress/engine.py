@@ -20,6 +20,7 @@ from ingress.listeners import Listeners
 from ingress.logic.budget import ByteBudget
 from ingress.passwords import PasswordChecker
 from ingress.session import SmtpSession
+from ingress.tally import Tally
 from ingress.tls_contexts import TlsContexts
 
 log = structlog.get_logger()
@@ -45,7 +46,8 @@ class Engine:
         self.gate = Gate(config, self.loop.time)
         self.passwords = PasswordChecker()
         self.journal = Journal(self.loop, journal_stream)
-        self.acceptance = Acceptance(spool, refusals, self.journal)
+        self.tally = Tally()
+        self.acceptance = Acceptance(spool, refusals, self.journal, self.tally)
         self.listeners = Listeners(self)
         self.sessions: set[SmtpSession] = set()
         self.tls = TlsContexts(

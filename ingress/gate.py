@@ -6,7 +6,7 @@ from core import reply
 from core.cidr import Address
 from core.reply import Reply
 from ingress.config import IngressConfig
-from ingress.logic.limits import Concurrency, Rate
+from ingress.logic.limits import Concurrency, Limited, LimitKind, Rate
 
 _MINUTE = 60.0
 _AUTH_WINDOW_SECONDS = 600.0
@@ -48,7 +48,19 @@ class Gate:
             self._by_address.leave(peer)
 
     def note_failed_auth(self, peer: Address) -> None:
-        self._failed_auth.add(peer, self._clock())
+        if peer not in self._unlimited:
+            self._failed_auth.add(peer, self._clock())
 
     def has_failed_often(self, peer: Address) -> bool:
         return peer not in self._unlimited and self._failed_auth.is_exceeded(peer, self._clock())
+
+    def limited(self) -> list[Limited]:
+        """Who is at a limit now. For once a second: it looks through all who are counted."""
+        now = self._clock()
+        return [
+            *(Limited(LimitKind.ALL_CONNECTIONS, "", n) for _, n in self._all.full()),
+            *(Limited(LimitKind.OF_ENDPOINT, str(key), n) for key, n in self._by_endpoint.full()),
+            *(Limited(LimitKind.OF_ADDRESS, str(key), n) for key, n in self._by_address.full()),
+            *(Limited(LimitKind.NEW, str(key), n) for key, n in self._arrivals.exceeded(now)),
+            *(Limited(LimitKind.FAILED_AUTH, str(key), n) for key, n in self._failed_auth.exceeded(now)),
+        ]

@@ -16,6 +16,7 @@ import uvloop
 from endpoints.snapshot import SnapshotSource
 from ingress.config import IngressConfig
 from ingress.engine import Engine
+from ingress.reporting import Reporter
 from mailflow.refusals import RefusalRecorder
 from mailflow.spool import Spool
 
@@ -46,8 +47,9 @@ async def _serve(config: IngressConfig) -> None:
     await spool.start()
     refusals.start()
     engine = Engine(config, spool, refusals)
-    source = SnapshotSource(engine.apply)
+    source, reporter = SnapshotSource(engine.apply), Reporter(engine, spool)
     engine.start()
+    reporter.start()
     try:
         await source.start()
         log.info("ingress_started", pid=os.getpid(), listeners=len(engine.listeners))
@@ -57,6 +59,7 @@ async def _serve(config: IngressConfig) -> None:
         await engine.stop()
         await source.close()
         await spool.close()
+        await reporter.close()
         await asyncio.to_thread(refusals.close)
     log.info("ingress_stopped", pid=os.getpid())
 

@@ -23,6 +23,7 @@ from ingress.logic.conversation import Conversation
 from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused
 from ingress.passwords import Overloaded
 from ingress.proxy import BadProxyHeader, ProxyHeader
+from ingress.tally import Authentication, Handshake, TypeTally
 
 if TYPE_CHECKING:
     from ingress.engine import Engine
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _TLS_VERSIONS = {"TLSv1.2": TlsVersion.TLS1_2, "TLSv1.3": TlsVersion.TLS1_3}
+_AUTHENTICATIONS = {
+    reply.AUTH_SUCCEEDED: Authentication.RIGHT,
+    reply.AUTH_INVALID: Authentication.WRONG,
+    reply.AUTH_TOO_MANY: Authentication.LIMITED,
+    reply.AUTH_UNAVAILABLE: Authentication.UNAVAILABLE,
+}
 # How long a peer may take to read our last reply and hang up. Closed at once, the kernel would answer
 # what it still sends with a reset, and the reply be lost (RFC 1122 §4.2.2.13).
 _LINGER_SECONDS = 5.0
@@ -51,6 +58,7 @@ class SmtpSession(asyncio.Protocol):
         "_is_lingering",
         "_proxy",
         "_session_id",
+        "_tally",
         "_task",
         "_transport",
         "client_certificate",
@@ -62,6 +70,7 @@ class SmtpSession(asyncio.Protocol):
     )
 
     conversation: Conversation  # from the greeting on; before it there is none to be asked
+    _tally: TypeTally  # the same: where it is counted as open
 
     def __init__(self, engine: "Engine", listener: "Listener") -> None:
         self._engine = engine
@@ -134,6 +143,7 @@ class SmtpSession(asyncio.Protocol):
         if self._is_admitted:
             self._is_admitted = False
             self.conversation.close()
+            self._tally.open_sessions -= 1
             self._engine.gate.leave(self.conversation.peer, self._endpoint_id)
         elif self._proxy is not None:
             self._proxy.end()
@@ -169,6 +179,9 @@ class SmtpSession(asyncio.Protocol):
                 peer=peer,
             )
             self._is_admitted = True
+            self._tally = self._engine.tally.by_type[terms.endpoint.type]
+            self._tally.sessions += 1
+            self._tally.open_sessions += 1
             self._transport.write(terms.greeting.wire)
 
     async def _read_proxy_header(self, header: ProxyHeader, balancer: Address) -> None:
@@ -186,10 +199,12 @@ class SmtpSession(asyncio.Protocol):
             self.data_received(rest)
 
     def _turn_away(self, farewell: Reply) -> None:
+        self._engine.tally.refused(farewell)
         self._transport.write(farewell.wire)
         self._linger()
 
     def _hang_up(self, farewell: Reply) -> None:
+        self._engine.tally.refused(farewell)
         self.conversation.close(farewell)
         self._flush()
 
@@ -247,6 +262,7 @@ class SmtpSession(asyncio.Protocol):
 
     async def _authenticate(self, event: AuthRequested) -> None:
         outcome = await self._check_password(event)
+        self._engine.tally.authentications[_AUTHENTICATIONS[outcome]] += 1
         self._answered(self.conversation.authenticated, outcome)
 
     def _answered(self, go_on: Callable[..., Sequence[Event]], *answer: object) -> None:
@@ -293,6 +309,7 @@ class SmtpSession(asyncio.Protocol):
         turn = await self._engine.handshakes.turn()
         if turn is None:
             log.warning("tls_overloaded", endpoint=self._endpoint_id, peer=self.peer_address)
+            self._engine.tally.handshakes[Handshake.OVERLOADED] += 1
             self._answered(self.conversation.tls_refused)
             return
         try:
@@ -306,6 +323,7 @@ class SmtpSession(asyncio.Protocol):
             tls = await engine.tls.of(self.conversation.terms.endpoint)
         except OSError as error:
             log.error("tls_unavailable", endpoint=self._endpoint_id, reason=str(error))
+            engine.tally.handshakes[Handshake.UNAVAILABLE] += 1
             self._answered(self.conversation.tls_refused)
             return
         if self.conversation.is_closed or self._transport.is_closing():
@@ -322,6 +340,7 @@ class SmtpSession(asyncio.Protocol):
             )
         except (OSError, ssl.SSLError, TimeoutError) as error:
             log.info("tls_failed", endpoint=self._endpoint_id, peer=self.peer_address, reason=str(error))
+            engine.tally.handshakes[Handshake.FAILED] += 1
             self._transport.abort()
             return
         if transport is None:  # the peer hung up during the handshake
@@ -329,10 +348,12 @@ class SmtpSession(asyncio.Protocol):
         self._transport = transport
         secured = transport.get_extra_info("ssl_object")
         self.tls_cipher = secured.cipher()[0]
+        version = _TLS_VERSIONS[secured.version()]
+        engine.tally.handshakes[version] += 1
         self._wait_for_peer()
         if tls.trust is not None and not self._is_trusted(secured, tls.trust):
             return
-        self._answered(self.conversation.tls_established, _TLS_VERSIONS[secured.version()])
+        self._answered(self.conversation.tls_established, version)
 
     def _is_trusted(self, secured: ssl.SSLObject, trust: Trust) -> bool:
         """Of an mTLS endpoint. Who is not hears why, in place of an answer to its first command."""

@@ -20,7 +20,7 @@ from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
 from mailflow.notices import Notifier
-from mailflow.spool_writer import Entry, Outcomes, SpoolWriter
+from mailflow.spool_writer import Commit, Entry, Outcomes, SpoolWriter
 
 log = structlog.get_logger()
 
@@ -84,6 +84,11 @@ class Spool:
             self._idle.clear()
             self._loop.call_soon(self._hand_over)
         return waiting.stored
+
+    def take_commits(self) -> list[Commit]:
+        """The batches written since the last call."""
+        commits = self._writer.commits
+        return [commits.popleft() for _ in range(len(commits))]
 
     async def close(self) -> None:
         """Takes no more, and returns when all that waits is written and the workers are told."""

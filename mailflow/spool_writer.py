@@ -3,6 +3,8 @@
 import json
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +32,18 @@ class Entry:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A batch that was written, or tried."""
+
+    seconds: float
+    messages: int
+    is_stored: bool  # all of it
+
+
+# So many are remembered until somebody takes them.
+_MAX_COMMITS = 10_000
+
 # What became of a batch: for each entry None, or why it is not in the spool.
 Outcomes = list[MailError | None]
 
@@ -40,6 +54,7 @@ class SpoolWriter:
     def __init__(self, alias: str, settled: Callable[[Sequence[Any], Outcomes], None]) -> None:
         self._alias = alias
         self._settled = settled
+        self.commits: deque[Commit] = deque(maxlen=_MAX_COMMITS)
         self._batches: SimpleQueue[Sequence[Any] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
 
@@ -58,11 +73,14 @@ class SpoolWriter:
     def _run(self) -> None:
         try:
             while (batch := self._batches.get()) is not None:
+                began_at = time.perf_counter()
                 try:
                     outcomes = commit(self._alias, [waiting.entry for waiting in batch])
                 except Exception:  # the thread's edge: without it nobody would ever be answered again
                     log.exception("spool_writer_failed", messages=len(batch))
                     outcomes = [MailError("spool writer failed", reply=reply.SPOOL_FAILED)] * len(batch)
+                seconds = time.perf_counter() - began_at
+                self.commits.append(Commit(seconds, len(batch), not any(outcomes)))
                 self._settled(batch, outcomes)
         finally:
             connections[self._alias].close()

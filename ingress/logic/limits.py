@@ -2,8 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import StrEnum
 
 _MAX_KEYS = 100_000  # an attacker with a /64 of IPv6 has more addresses than we have memory
+
+
+class LimitKind(StrEnum):
+    ALL_CONNECTIONS = "all_connections"  # to the process
+    OF_ENDPOINT = "endpoint_connections"
+    OF_ADDRESS = "address_connections"
+    NEW = "new_connections"  # of an address, in a minute
+    FAILED_AUTH = "failed_auth"  # of an address, in ten minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """`key`, an address or an endpoint's ID or "" for the process, is at its limit with `count`."""
+
+    kind: LimitKind
+    key: str
+    count: int
 
 
 class Concurrency:
@@ -24,6 +43,11 @@ class Concurrency:
         self._counts[key] -= 1
         if not self._counts[key]:
             del self._counts[key]
+
+    def full(self) -> list[tuple[Hashable, int]]:
+        """Keys that have their fill, and how many that is."""
+        limit = self._limit
+        return [(key, count) for key, count in self._counts.items() if limit and count >= limit]
 
 
 class Rate:
@@ -48,6 +72,12 @@ class Rate:
         """Whether one more would be too many."""
         self._roll(now)
         return bool(self._limit) and self._counts.get(key, 0) >= self._limit
+
+    def exceeded(self, now: float) -> list[tuple[Hashable, int]]:
+        """Keys that are at the limit in this window, and how often it happened."""
+        self._roll(now)
+        limit = self._limit
+        return [(key, count) for key, count in self._counts.items() if limit and count >= limit]
 
     def _roll(self, now: float) -> None:
         if now >= self._ends_at:
