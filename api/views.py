@@ -12,6 +12,8 @@ from django.views.decorators.http import require_http_methods
 from api import query
 from api.dispatch import Route, answer, route_of
 from api.errors import INTERNAL, ApiError, status_of
+from api.operations.table import OPERATIONS
+from metrics.registry import API_REQUESTS
 
 log = structlog.get_logger()
 
@@ -33,11 +35,19 @@ def endpoint(request: HttpRequest, path: str = "") -> HttpResponse:
             log.exception("api_request_failed", operation=route.operation, request_id=request_id)
             unforeseen = ApiError(INTERNAL, f"Internal error, reference {request_id}", status=500)
             return _refusal(route, unforeseen, request_id)
+    _count(route)
     body = route.wire.encode(output, operation.output_shape) if operation.output_shape else b""
     return _response(route, body, request_id, status=200)
 
 
+def _count(route: Route, error: str = "") -> None:
+    """Only operations that there are: strangers make no labels."""
+    operation = route.operation if route.operation in OPERATIONS.get(route.service, {}) else ""
+    API_REQUESTS.labels(route.service, operation, error).inc()
+
+
 def _refusal(route: Route, error: ApiError, request_id: str) -> HttpResponse:
+    _count(route, error.name)
     body = route.wire.encode({"__type": error.name, "message": str(error), "Message": str(error)}, None)
     response = _response(route, body, request_id, status=status_of(route.service, error))
     response["x-amzn-errortype"] = error.name

@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, cast
 
+import dns.rcode
 import structlog
 
 from endpoints.logic.zone import Zone, answer
+from metrics.registry import DNS_RESPONSES
 
 log = structlog.get_logger()
 
@@ -49,10 +51,13 @@ class DnsServer:
 
     def _respond(self, wire: bytes, *, is_udp: bool) -> bytes | None:
         try:
-            return answer(self._current_zone(), wire, is_udp=is_udp)
+            response = answer(self._current_zone(), wire, is_udp=is_udp)
         except Exception:  # the edge of this query: one that we can't answer ends no server
             log.exception("dns_query_failed", size_bytes=len(wire))
             return None
+        if response is not None:
+            DNS_RESPONSES.labels(_rcode_of(response)).inc()
+        return response
 
     async def _serve_stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._connections) >= MAX_CONNECTIONS:
@@ -84,6 +89,11 @@ class DnsServer:
             writer.write(len(response).to_bytes(_LENGTH_BYTES, "big") + response)
             await writer.drain()
         return True
+
+
+def _rcode_of(response: bytes) -> str:
+    """The last four bits of the fourth byte (RFC 1035 §4.1.1)."""
+    return dns.rcode.to_text(dns.rcode.Rcode(response[3] & 0x0F))
 
 
 class _Datagrams(asyncio.DatagramProtocol):

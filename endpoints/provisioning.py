@@ -22,6 +22,7 @@ from endpoints.logic import life
 from endpoints.logic.life import Status, Verb, service_of
 from endpoints.logic.reasons import Reason, ReasonCode
 from endpoints.models import IngressEndpoint
+from metrics.registry import PROVISIONING_SECONDS
 from resources.services import bump_configuration, configuration_version, forget
 
 log = structlog.get_logger()
@@ -35,23 +36,25 @@ _GRACE = timedelta(seconds=10)
 
 def provision(endpoint_id: str) -> None:
     """PROVISIONING → ACTIVE when the listener greets with the endpoint's name, else FAILED."""
+    began_at = time.monotonic()
     try:
         if not _prepare(endpoint_id):
             return
     except NoAddressError as error:
-        _fail(endpoint_id, error.reason)
+        _fail(endpoint_id, error.reason, began_at)
         return
     reason = _wait_until_shown(endpoint_id, settings.PROVISION_TIMEOUT_SECONDS, by_all=False)
     if reason is None:
         _open_for_mail(endpoint_id)
         reason = _wait_until_shown(endpoint_id, settings.PROVISION_TIMEOUT_SECONDS, by_all=True)
     if reason is not None:
-        _fail(endpoint_id, reason)
+        _fail(endpoint_id, reason, began_at)
         return
     moved = IngressEndpoint.objects.filter(
         pk=endpoint_id, status__in=life.sources(Verb.PROVISIONED), wished_status=Status.ACTIVE
     ).update(status=Status.ACTIVE, status_reason="", updated_at=timezone.now())
     if moved:
+        PROVISIONING_SECONDS.labels("active").observe(time.monotonic() - began_at)
         log.info("endpoint_provisioned", endpoint=endpoint_id)
 
 
@@ -143,7 +146,7 @@ def _open_for_mail(endpoint_id: str) -> None:
             bump_configuration()
 
 
-def _fail(endpoint_id: str, reason: Reason) -> None:
+def _fail(endpoint_id: str, reason: Reason, began_at: float) -> None:
     with transaction.atomic():
         failed = IngressEndpoint.objects.filter(pk=endpoint_id, status__in=life.sources(Verb.FAIL)).update(
             status=life.target(Verb.FAIL).value, status_reason=reason.to_text(), updated_at=timezone.now()
@@ -151,6 +154,8 @@ def _fail(endpoint_id: str, reason: Reason) -> None:
         if failed:
             bump_configuration()
             log.warning("endpoint_failed", endpoint=endpoint_id, reason=reason.code, **reason.details)
+    if failed:
+        PROVISIONING_SECONDS.labels("failed").observe(time.monotonic() - began_at)
 
 
 def _wait_until_shown(endpoint_id: str, timeout_seconds: float, *, by_all: bool) -> Reason | None:

@@ -12,6 +12,7 @@ from core.envelope import Envelope
 from core.identifiers import message_time
 from mailflow import lease, planning, trace
 from mailflow.advance import retry_schedule
+from mailflow.counting import count_over
 from mailflow.lease import Claim
 from mailflow.logic.story import EventKind
 from mailflow.logic.text import fit
@@ -120,6 +121,7 @@ def _write_plan(owner: str, planned: Sequence[tuple[Work, Story]], now: datetime
             for state in work.states.values()
         )
         remove([message_id for message_id in over if message_id in ours])
+    count_over((work for work in works if not work.states and work.message_id in ours), now)
     for work in works:
         if work.message_id not in ours:
             work.states = {}

@@ -10,6 +10,7 @@ from django.db import transaction
 from mailflow import trace
 from mailflow.advance import Advance, Attempted, advance_by
 from mailflow.bounce import Bounce
+from mailflow.counting import count_attempts
 from mailflow.logic.text import fit
 from mailflow.models import SpoolContent, SpoolDelivery, SpoolMessage
 from mailflow.sql import bulk_cursor
@@ -40,6 +41,7 @@ def record(owner: str, attempts: Sequence[Attempted]) -> None:
             if advance.work.message_id not in ours:
                 advances[number] = _late(advance.work, by_message[advance.work.message_id], now)
         _write(advances)
+    count_attempts(attempts, advances, now)
     for advance in advances:
         advance.work.states = advance.after
         advance.work.hold_reason = advance.hold_reason

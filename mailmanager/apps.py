@@ -1,4 +1,4 @@
-"""The project as an app: its commands and the checks of its settings."""
+"""The project as an app: its commands, the checks of its settings, what it counts."""
 
 from django.apps import AppConfig
 
@@ -7,4 +7,4 @@ class MailManagerConfig(AppConfig):
     name = "mailmanager"
 
     def ready(self) -> None:
-        from mailmanager import checks  # noqa: F401, PLC0415  registers them
+        from mailmanager import checks, counting  # noqa: F401, PLC0415  registers them

@@ -58,6 +58,8 @@ def _ports() -> Iterator[CheckMessage]:
         )
     addresses = [("MAILMANAGER_HTTP", settings.HTTP_ADDRESS, True)]
     addresses += [("MAILMANAGER_DNS", settings.DNS_ADDRESS, False)]
+    if settings.METRICS_ADDRESS:
+        addresses += [("MAILMANAGER_METRICS", settings.METRICS_ADDRESS, False)]
     if settings.RESOLVER:
         addresses += [("MAILMANAGER_RESOLVER", settings.RESOLVER, False)]
     for name, value, may_be_name in addresses:

@@ -8,13 +8,12 @@ from typing import Any
 from django.core.cache import cache
 from django.db.models import Count, Q
 from django.db.models.functions import TruncHour
-from django.utils import timezone
 
 from console.status import Look
 from endpoints import words as endpoint_words
 from endpoints.models import IngressEndpoint
 from mailflow.looks import OUTCOMES
-from mailflow.models import MessageTrace, Outcome, SpoolMessage
+from mailflow.models import MessageTrace, Outcome
 from policies.models import TrafficPolicy
 from rulesets.models import RuleSet
 
@@ -43,15 +42,6 @@ class Bar:
     @property
     def accepted_y(self) -> float:
         return 100 - self.refused_height - self.accepted_height
-
-
-@dataclass(frozen=True, slots=True)
-class Spool:
-    """Messages that got their 250 and are not done with: all, those for a later attempt, those held."""
-
-    waiting: int
-    retrying: int
-    held: int
 
 
 # --- endpoints ------------------------------------------------------------------------------------
@@ -91,18 +81,6 @@ def latest_messages() -> list[tuple[MessageTrace, Look]]:
 def latest_refusals() -> list[MessageTrace]:
     refused = MessageTrace.objects.filter(outcome=Outcome.REFUSED).order_by("-id")
     return list(refused.prefetch_related("recipients")[:SHOWN_MESSAGES])
-
-
-def spool() -> Spool:
-    now = timezone.now()
-    is_leased = Q(leased_until__gt=now)  # a worker is at it; the next attempt is the end of its lease
-    is_held = ~Q(hold_reason="")
-    counted = SpoolMessage.objects.aggregate(
-        waiting=Count("pk"),
-        held=Count("pk", filter=is_held),
-        retrying=Count("pk", filter=Q(next_attempt_at__gt=now) & ~is_leased & ~is_held),
-    )
-    return Spool(**counted)
 
 
 def bars(now: datetime) -> list[Bar]:

@@ -47,6 +47,8 @@ def process_specs() -> list[ProcessSpec]:
             stop_seconds=settings.INGRESS_SHUTDOWN_SECONDS + 10,  # the transactions under way
         ),
     ]
+    if settings.METRICS_ADDRESS:
+        specs.append(ProcessSpec("metrics", [*manage, "runmetrics"]))
     if settings.REDIS_IS_EMBEDDED:
         specs.insert(0, ProcessSpec("redis", redis_command(settings.REDIS_SOCKET)))
     return specs

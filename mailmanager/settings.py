@@ -41,6 +41,9 @@ TLS_CERT = env.str("MAILMANAGER_TLS_CERT", default="")  # "": made by the local 
 TLS_KEY = env.str("MAILMANAGER_TLS_KEY", default="")
 # The first administrator; read on the very first start alone. "": one is made and printed.
 ADMIN_PASSWORD = env.str("MAILMANAGER_ADMIN_PASSWORD", default="").strip()
+# Who may ask for metrics from elsewhere; where `runmetrics` answers on a node without web, "" for nowhere.
+METRICS_TOKEN = env.str("MAILMANAGER_METRICS_TOKEN", default="").strip()
+METRICS_ADDRESS = env.str("MAILMANAGER_METRICS", default="")
 LOG_LEVEL = env.str("MAILMANAGER_LOG_LEVEL", default="INFO").upper()
 
 # How many processes of a kind script/server starts: one for each core that we may use.
@@ -133,6 +136,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "mailmanager.counting.CountingMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("search", views.search, name="search"),
     path("healthz", views.health, name="health"),
+    path("metrics", views.metrics, name="metrics"),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),

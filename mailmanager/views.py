@@ -1,4 +1,4 @@
-"""The dashboard, and what a load balancer asks."""
+"""The dashboard, and what a load balancer and Prometheus ask."""
 
 from datetime import UTC, datetime
 
@@ -6,11 +6,15 @@ from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from access.doors import page
+from mailflow.depth import depth
 from mailmanager import dashboard as dashboard_rows
+from mailmanager.metrics_answer import answer
 from mailmanager.search import find
+from metrics.exposition import CONTENT_TYPE, may_read
 
 MAX_SEARCH_LENGTH = 200
 
@@ -18,7 +22,8 @@ MAX_SEARCH_LENGTH = 200
 @require_safe
 @page()
 def dashboard(request: HttpRequest) -> HttpResponse:
-    bars = dashboard_rows.bars(datetime.now(UTC))
+    now = datetime.now(UTC)
+    bars = dashboard_rows.bars(now)
     endpoint_counts = dashboard_rows.endpoint_counts()
     context = {
         "nav": "dashboard",
@@ -30,7 +35,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "bars": bars,
         "accepted": sum(bar.accepted for bar in bars),
         "refused": sum(bar.refused for bar in bars),
-        "spool": dashboard_rows.spool(),
+        "spool": depth(now),
         "messages_shown": dashboard_rows.latest_messages(),
         "refusals": dashboard_rows.latest_refusals(),
     }
@@ -59,3 +64,12 @@ def health(request: HttpRequest) -> JsonResponse:
         except DatabaseError:
             away.append(alias)
     return JsonResponse({"databases_away": away}, status=503 if away else 200)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """This node's, for Prometheus: asked from the machine itself, or with MAILMANAGER_METRICS_TOKEN."""
+    if not may_read(request.META):
+        return HttpResponse(status=403, content_type="text/plain")
+    return HttpResponse(answer(), content_type=CONTENT_TYPE)
