@@ -48,7 +48,7 @@ SESSIONS = Counter(
 )
 HANDSHAKES = Counter(
     "mailmanager_smtp_tls_handshakes",
-    "TLS handshakes: TLS1_2, TLS1_3, failed, overloaded with too many at once, or unavailable without a usable certificate",
+    "TLS handshakes: TLS1_2, TLS1_3, failed, overloaded (too many at once), unavailable (no certificate)",
     ["result"],
     registry=REGISTRY,
 )
