@@ -88,7 +88,7 @@ class CredentialFields(ConsoleForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        way = self.data.get("way", Way.TYPE) if self.data.get("type") != Type.OPEN else None
+        way = self.data.get("way", Way.TYPE) if self.data.get("type", Type.AUTH) == Type.AUTH else None
         self.fields["password"].required = way == Way.TYPE and not self.data.get("kept_password")
         self.fields["secret_arn"].required = way == Way.SECRET or not self.is_bound
 
@@ -116,18 +116,51 @@ class CredentialFields(ConsoleForm):
         return self.cleaned_data.get("way") == Way.GENERATE
 
 
-class NewEndpointForm(CredentialFields):
+def _pem(label: Any, help_text: Any, *, beginning: str, required: bool) -> forms.CharField:
+    """What may be in it, and how much, the service says."""
+    attributes = {**_NO_HELP, "rows": 10, "class": "pem", "placeholder": f"-----BEGIN {beginning}-----"}
+    return forms.CharField(
+        label=label, help_text=help_text, required=required, widget=forms.Textarea(attrs=attributes)
+    )
+
+
+class TrustFields(ConsoleForm):
+    """The trust store of an mTLS endpoint."""
+
+    ca_content = _pem(
+        _("CA certificates"),
+        _("In PEM, one or more. Who has a certificate of one of them may send."),
+        beginning="CERTIFICATE",
+        required=True,
+    )
+    crl_content = _pem(
+        _("Certificate revocation lists"),
+        _("In PEM, one for each CA. Once a list has expired, all clients of its CA are refused."),
+        beginning="X509 CRL",
+        required=False,
+    )
+
+    def trust(self) -> dict[str, str]:
+        """What the services take. After validation."""
+        names = ("ca_content", "crl_content")
+        return {name: self.cleaned_data[name].replace("\r\n", "\n") for name in names}
+
+
+class NewEndpointForm(CredentialFields, TrustFields):
     DEFAULT_TLS = "DEFAULT"
 
     name = _name_field()
     type = forms.ChoiceField(
         label=_("Type"),
-        choices=[choice for choice in Type.choices if choice[0] != Type.MTLS],
+        choices=Type.choices,
         initial=Type.OPEN.value,
         widget=Tiles(
             {
                 Type.OPEN: _("Takes mail from any server on port 25, as a domain's MX does."),
                 Type.AUTH: _("Takes mail from those who know its password, on ports 25 and 587."),
+                Type.MTLS: _(
+                    "Takes mail from those with a client certificate of a CA you trust, on port 25."
+                ),
             }
         ),
     )
@@ -147,7 +180,11 @@ class NewEndpointForm(CredentialFields):
     rule_set_id = rule_set_field()
     tags = TagsField()
 
-    field_order = ["name", "type", "tls_policy", "way", "password", "secret_arn"]
+    field_order = ["name", "type", "tls_policy", "way", "password", "secret_arn", "ca_content", "crl_content"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["ca_content"].required = self.data.get("type", Type.MTLS) == Type.MTLS
 
     def wishes(self) -> dict[str, Any]:
         """What `services.create` takes. After validation."""
@@ -155,10 +192,14 @@ class NewEndpointForm(CredentialFields):
         wishes = {
             name: cleaned[name] for name in ("name", "type", "traffic_policy_id", "rule_set_id", "tags")
         }
+        # What the chosen type does not show is not meant, whatever stands in it.
+        match cleaned["type"]:
+            case Type.AUTH:
+                wishes |= self.credential()
+            case Type.MTLS:
+                return {**wishes, **self.trust()}
         tls_policy = None if cleaned["tls_policy"] == self.DEFAULT_TLS else cleaned["tls_policy"]
-        # An Open endpoint has none, whatever stands in the fields that it does not show.
-        credential = self.credential() if cleaned["type"] == Type.AUTH else {}
-        return {**wishes, "tls_policy": tls_policy, **credential}
+        return {**wishes, "tls_policy": tls_policy}
 
 
 class EditEndpointForm(CredentialFields):
@@ -197,6 +238,8 @@ class EditEndpointForm(CredentialFields):
         way.choices = [(Way.KEEP, _("As it is")), *_WAYS]
         if endpoint.type != Type.AUTH:
             self._drop("way", "password", "kept_password", "secret_arn")
+        if endpoint.type == Type.MTLS:
+            self._drop("tls_policy")  # it is always required
         if endpoint.status == Status.FAILED:
             self._drop("status")  # it never was active; only a retry leads on
 
@@ -217,6 +260,10 @@ class PolicyChoiceForm(ConsoleForm):
 
 class RuleSetChoiceForm(ConsoleForm):
     rule_set_id = rule_set_field()
+
+
+class TrustStoreForm(TrustFields):
+    """Of an endpoint that has one already."""
 
 
 class DomainForm(ConsoleForm):

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<str:endpoint_id>/edit", views.edit, name="edit"),
     path("<str:endpoint_id>/traffic-policy", views.edit_policy, name="edit_policy"),
     path("<str:endpoint_id>/rule-set", views.edit_rule_set, name="edit_rule_set"),
+    path("<str:endpoint_id>/trust-store", views.edit_trust_store, name="edit_trust_store"),
     path("<str:endpoint_id>/retry", views.retry, name="retry"),
     path("<str:endpoint_id>/delete", views.delete, name="delete"),
 ]

@@ -21,7 +21,7 @@ from console.forms import ConsoleForm
 from console.listing import Column, Listing, go_to_selected
 from console.sealed import seal, unseal
 from core.errors import Conflict, Invalid, NotFound
-from endpoints import mx_check, services, words
+from endpoints import mx_check, services, trust_stores, trust_words, words
 from endpoints.credentials import secret_findings
 from endpoints.forms import (
     DomainForm,
@@ -29,6 +29,7 @@ from endpoints.forms import (
     NewEndpointForm,
     PolicyChoiceForm,
     RuleSetChoiceForm,
+    TrustStoreForm,
 )
 from endpoints.logic import life
 from endpoints.logic.life import Status, Verb
@@ -197,6 +198,7 @@ def _told(endpoint: IngressEndpoint) -> dict[str, Any]:
         ),
         "former_password_expires_at": expires_at if is_former_good else None,
         "set_up": words.set_up(endpoint),
+        "trust_store": _told_trust_store(endpoint),
         **_told_secret(endpoint),
     }
 
@@ -207,6 +209,12 @@ def _told_secret(endpoint: IngressEndpoint) -> dict[str, Any]:
         return {"secret": None, "findings": []}
     secret = readers.find(endpoint.secret_arn)
     return {"secret": secret, "findings": shown(secret_findings([endpoint])[endpoint.id], secret)}
+
+
+def _told_trust_store(endpoint: IngressEndpoint) -> trust_words.Told | None:
+    if endpoint.type != IngressEndpoint.Type.MTLS:
+        return None
+    return trust_words.told(trust_stores.contents_of(endpoint), timezone.now())
 
 
 def _mx(endpoint: IngressEndpoint, form: DomainForm) -> words.ToldMx:
@@ -252,6 +260,21 @@ def edit_policy(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 @page(Permission.WRITE)
 def edit_rule_set(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     return _edit_choice(request, endpoint_id, RuleSetChoiceForm, "rule_set_id", _("Edit rule set"))
+
+
+@page(Permission.WRITE)
+def edit_trust_store(request: HttpRequest, endpoint_id: str) -> HttpResponse:
+    endpoint = services.get(endpoint_id)
+    if endpoint.type != IngressEndpoint.Type.MTLS:
+        raise NotFound(
+            _("%(name)s has no trust store: it is not an mTLS endpoint.") % {"name": endpoint.name}
+        )
+    stored = trust_stores.of(endpoint)
+    kept = {"ca_content": stored.ca_content, "crl_content": stored.crl_content}
+    form = TrustStoreForm(request.POST or None, initial=kept)
+    if request.method == "POST" and form.is_valid() and _saved(request, endpoint, form, form.trust()):
+        return redirect("endpoints:detail", endpoint.id)
+    return _edit_page(request, "endpoints/edit_trust_store.html", endpoint, form, _("Edit trust store"))
 
 
 def _edit_choice(

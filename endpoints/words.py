@@ -203,6 +203,8 @@ def api_representation(endpoint: IngressEndpoint) -> dict[str, Any]:
             if endpoint.secret_arn
             else {"IngressPointPasswordConfiguration": _password_configuration(endpoint)}
         )
+    if endpoint.type == IngressEndpoint.Type.MTLS:  # what is in it is told to who asks for it (INCLUDE)
+        document["IngressPointAuthConfiguration"] = {"TlsAuthConfiguration": {}}
     return document
 
 
@@ -232,4 +234,8 @@ def cli_command(endpoint: IngressEndpoint) -> str:
     if endpoint.type == IngressEndpoint.Type.AUTH:
         credential = f"SecretArn={endpoint.secret_arn}" if endpoint.secret_arn else "SmtpPassword=PASSWORD"
         parts.append(f"--ingress-point-configuration {shlex.quote(credential)}")
+    if (
+        endpoint.type == IngressEndpoint.Type.MTLS
+    ):  # {"TlsAuthConfiguration": {"TrustStore": {"CAContent": …}}}
+        parts.append("--ingress-point-configuration file://trust-store.json")
     return " \\\n  ".join(parts)
