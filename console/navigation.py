@@ -45,6 +45,7 @@ GROUPS = (
     Group(
         _("Observe"),
         (
+            Item("live", _("Live"), "live"),
             Item("trace", _("Message trace"), "mailflow:list"),
             Item("simulator", _("Simulator"), "mailflow:simulator"),
         ),

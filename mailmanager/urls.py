@@ -8,6 +8,7 @@ from mailmanager import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("live", views.live, name="live"),
     path("search", views.search, name="search"),
     path("healthz", views.health, name="health"),
     path("metrics", views.metrics, name="metrics"),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from access.doors import page
 from mailflow.depth import depth
 from mailmanager import dashboard as dashboard_rows
+from mailmanager import live as live_numbers
 from mailmanager.metrics_answer import answer
 from mailmanager.search import find
 from metrics.exposition import CONTENT_TYPE, may_read
@@ -40,6 +41,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "refusals": dashboard_rows.latest_refusals(),
     }
     return render(request, "mailmanager/dashboard.html", context)
+
+
+@require_safe
+@page()
+def live(request: HttpRequest) -> HttpResponse:
+    now = datetime.now(UTC)
+    context = {"nav": "live", "live": live_numbers.look(now), "depth": depth(now)}
+    is_fragment = getattr(request, "htmx", False)
+    return render(request, f"mailmanager/{'_' if is_fragment else ''}live.html", context)
 
 
 @require_safe
