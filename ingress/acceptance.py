@@ -31,9 +31,11 @@ _MAX_EXPLAINED_STATEMENTS = 100
 
 
 class SpoolLike(Protocol):
-    """mailflow.spool.Spool: the future is done when the message is on disk; MailError where it is not."""
+    """mailflow.spool.Spool: `settled(None)` when the message is on disk, `settled(error)` where it is not."""
 
-    def submit(self, envelope: Envelope, content: bytes) -> "asyncio.Future[None]": ...
+    def submit(
+        self, envelope: Envelope, content: bytes, settled: Callable[[MailError | None], None]
+    ) -> None: ...
 
 
 class RefusalsLike(Protocol):
@@ -75,20 +77,19 @@ class Acceptance:
         envelope = _envelope(connection, conversation, now, len(content))
         field = received_field(envelope, conversation.terms.endpoint.host_name, self._date_of(now))
         try:
-            stored = self._spool.submit(envelope, b"".join((field, content)))
+            self._spool.submit(
+                envelope, b"".join((field, content)), partial(self._settled, connection, envelope, answer)
+            )
         except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
             self._loop.call_soon(answer, self._not_stored(connection, envelope, error))
-        else:
-            stored.add_done_callback(partial(self._settled, connection, envelope, answer))
 
     def _settled(
         self,
         connection: Connection,
         envelope: Envelope,
         answer: Callable[[Reply], None],
-        stored: "asyncio.Future[None]",
+        error: MailError | None,
     ) -> None:
-        error = stored.exception()
         if error is not None:
             answer(self._not_stored(connection, envelope, error))
         else:

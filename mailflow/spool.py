@@ -9,7 +9,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -20,7 +19,7 @@ from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
 from mailflow.notices import Notifier
-from mailflow.spool_writer import Commit, Entry, Outcomes, SpoolWriter
+from mailflow.spool_writer import Commit, Entry, Outcomes, Settled, SpoolWriter
 
 log = structlog.get_logger()
 
@@ -32,18 +31,12 @@ MAX_WAITING_MESSAGES = 10_000
 _SPACE_CHECK_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class _Waiting:
-    entry: Entry
-    stored: asyncio.Future[None]
-
-
 class Spool:
     """One for each process that accepts mail. `start` and `close` on the loop that calls `store`."""
 
     def __init__(self) -> None:
         self._alias: str = settings.SPOOL_ALIAS
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Entry] = deque()
         self._is_writing = False
         self._is_open = False
         self._idle = asyncio.Event()
@@ -65,25 +58,34 @@ class Spool:
 
         A caller that is cancelled meanwhile may have its message stored all the same.
         """
-        await self.submit(envelope, content)
+        stored = self._loop.create_future()
 
-    def submit(self, envelope: Envelope, content: bytes) -> asyncio.Future[None]:
-        """As `store`, for who has no task to wait in: the future is done after the commit. A MailError
-        that is known at once is raised, any other is the future's."""
+        def settled(error: MailError | None) -> None:
+            if stored.done():  # the caller was cancelled
+                return
+            if error is None:
+                stored.set_result(None)
+            else:
+                stored.set_exception(error)
+
+        self.submit(envelope, content, settled)
+        await stored
+
+    def submit(self, envelope: Envelope, content: bytes, settled: Settled) -> None:
+        """As `store`, for who has no task to wait in: `settled(None)` is called on the loop after the commit,
+        or `settled(error)` where there was none. A MailError that is known at once is raised instead."""
         if not self._is_open:
             raise MailError("the spool is closed", reply=reply.SPOOL_FAILED)
         if len(self._waiting) >= MAX_WAITING_MESSAGES:
             raise MailError("too many messages wait for the spool", reply=reply.STORAGE_FULL)
         if not self._has_free_space():
             raise MailError("the spool's disk is nearly full", reply=reply.STORAGE_FULL)
-        waiting = _Waiting(Entry(envelope, content), self._loop.create_future())
-        self._waiting.append(waiting)
+        self._waiting.append(Entry(envelope, content, settled))
         if not self._is_writing:
             # Not now, but when this turn of the loop is over: others may be ready too.
             self._is_writing = True
             self._idle.clear()
             self._loop.call_soon(self._hand_over)
-        return waiting.stored
 
     def take_commits(self) -> list[Commit]:
         """The batches written since the last call."""
@@ -106,29 +108,27 @@ class Spool:
             self._idle.set()
             return
         batch = [self._waiting.popleft()]
-        size_bytes = len(batch[0].entry.content)
+        size_bytes = len(batch[0].content)
         while self._waiting and len(batch) < MAX_BATCH_MESSAGES:
-            size_bytes += len(self._waiting[0].entry.content)
+            size_bytes += len(self._waiting[0].content)
             if size_bytes > MAX_BATCH_BYTES:
                 break
             batch.append(self._waiting.popleft())
         self._writer.put(batch)
 
-    def _settled_elsewhere(self, batch: Sequence[_Waiting], outcomes: Outcomes) -> None:
+    def _settled_elsewhere(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:
         """On the writer's thread."""
         self._loop.call_soon_threadsafe(self._settled, batch, outcomes)
 
-    def _settled(self, batch: Sequence[_Waiting], outcomes: Outcomes) -> None:
+    def _settled(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:
         self._hand_over()  # first: the disk shall not wait for answers to be sent
         if None in outcomes:
             self._notifier.notify()
-        for waiting, error in zip(batch, outcomes, strict=True):
-            if waiting.stored.done():
-                continue  # its session was cancelled
-            if error is None:
-                waiting.stored.set_result(None)
-            else:
-                waiting.stored.set_exception(error)
+        for entry, error in zip(batch, outcomes, strict=True):
+            try:
+                entry.settled(error)
+            except Exception:  # the others of the batch wait for their answers too
+                log.exception("answer_failed", message_id=entry.envelope.message_id)
 
     def _has_free_space(self) -> bool:
         """As of a second ago at most. A database elsewhere says so by itself, when it is full."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
-from typing import Any
 
 import psycopg
 import structlog
@@ -24,12 +23,16 @@ from mailflow.sql import insert_rows, stored_time
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+Settled = Callable[[MailError | None], None]  # None: it is on disk
+
+
+@dataclass(slots=True)
 class Entry:
-    """A message on its way into the spool."""
+    """A message on its way into the spool, and who is to be told."""
 
     envelope: Envelope
     content: bytes
+    settled: Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,18 @@ Outcomes = list[MailError | None]
 class SpoolWriter:
     """Takes batches in order and calls `settled(batch, outcomes)` after each, on its own thread."""
 
-    def __init__(self, alias: str, settled: Callable[[Sequence[Any], Outcomes], None]) -> None:
+    def __init__(self, alias: str, settled: Callable[[Sequence[Entry], Outcomes], None]) -> None:
         self._alias = alias
         self._settled = settled
         self.commits: deque[Commit] = deque(maxlen=_MAX_COMMITS)
-        self._batches: SimpleQueue[Sequence[Any] | None] = SimpleQueue()
+        self._batches: SimpleQueue[Sequence[Entry] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def put(self, batch: Sequence[Any]) -> None:
-        """`batch`: things with an Entry as their `entry`. Never blocks."""
+    def put(self, batch: Sequence[Entry]) -> None:
+        """Never blocks."""
         self._batches.put(batch)
 
     def stop(self) -> None:
@@ -75,7 +78,7 @@ class SpoolWriter:
             while (batch := self._batches.get()) is not None:
                 began_at = time.perf_counter()
                 try:
-                    outcomes = commit(self._alias, [waiting.entry for waiting in batch])
+                    outcomes = commit(self._alias, batch)
                 except Exception:  # the thread's edge: without it nobody would ever be answered again
                     log.exception("spool_writer_failed", messages=len(batch))
                     outcomes = [MailError("spool writer failed", reply=reply.SPOOL_FAILED)] * len(batch)

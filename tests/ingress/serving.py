@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import io
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import uvloop
 
 from core.envelope import Envelope
+from core.errors import MailError
 from endpoints.logic.snapshot import ServedEndpoint, Snapshot
 from ingress.config import IngressConfig
 from ingress.engine import Engine
@@ -29,16 +30,22 @@ class KeepingSpool:
     stored: list[tuple[Envelope, bytes]] = field(default_factory=list)
     fault: Exception | None = None
     gate: threading.Event | None = None
+    _storing: set[asyncio.Task[MailError | None]] = field(default_factory=set)
 
-    def submit(self, envelope: Envelope, content: bytes) -> "asyncio.Future[None]":
-        return asyncio.ensure_future(self._store(envelope, content))
+    def submit(self, envelope: Envelope, content: bytes, settled: Callable[[MailError | None], None]) -> None:
+        if self.fault is not None and not isinstance(self.fault, MailError):
+            raise self.fault
+        storing = asyncio.ensure_future(self._store(envelope, content))
+        self._storing.add(storing)
+        storing.add_done_callback(lambda done: (self._storing.discard(done), settled(done.result())))
 
-    async def _store(self, envelope: Envelope, content: bytes) -> None:
+    async def _store(self, envelope: Envelope, content: bytes) -> MailError | None:
         if self.gate is not None:
             await asyncio.to_thread(self.gate.wait, _DONE_SECONDS)
-        if self.fault is not None:
-            raise self.fault
+        if isinstance(self.fault, MailError):
+            return self.fault
         self.stored.append((envelope, content))
+        return None
 
 
 @dataclass

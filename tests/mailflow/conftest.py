@@ -50,7 +50,9 @@ def spooled() -> Callable[..., Envelope]:
     ) -> Envelope:
         rule_set_id = rule_set.pk if rule_set else "rs-none"
         accepted = envelope(*forward_paths, rule_set_id=rule_set_id, **fields)
-        outcomes = spool_writer.commit(django_settings.SPOOL_ALIAS, [Entry(accepted, content or letter())])
+        outcomes = spool_writer.commit(
+            django_settings.SPOOL_ALIAS, [Entry(accepted, content or letter(), lambda error: None)]
+        )
         assert outcomes == [None]
         return accepted
 
