@@ -111,6 +111,7 @@ class MessageTrace(models.Model):
     peer_address = models.GenericIPAddressField(_("client"))
     helo = models.CharField(max_length=255, blank=True)
     tls_version = models.CharField(max_length=8, blank=True)
+    client_certificate = models.CharField(max_length=255, blank=True, db_default="")  # its subject; of mTLS
     reverse_path = models.CharField(_("sender"), max_length=320, blank=True)
     subject = models.CharField(_("subject"), max_length=255, blank=True)
     size_bytes = models.PositiveBigIntegerField(_("size"), default=0)

@@ -74,8 +74,8 @@ _FAULTS = (DatabaseError, InterfaceError, ValueError, TypeError)
 _TRACE, _RECIPIENT, _EVENT = (model._meta.db_table for model in (MessageTrace, RecipientTrace, TraceEvent))
 _INSERT_TRACE = (
     f"INSERT INTO {_TRACE} (id, endpoint_id, endpoint_name, session_id, received_at, peer_address, helo,"  # noqa: S608
-    " tls_version, reverse_path, subject, size_bytes, outcome)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+    " tls_version, client_certificate, reverse_path, subject, size_bytes, outcome)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )
 _INSERT_RECIPIENT = (
     f"INSERT INTO {_RECIPIENT} (trace_id, mailbox, outcome) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"  # noqa: S608
@@ -127,6 +127,7 @@ def _trace_row(message_id: str, opening: Opening) -> tuple[Any, ...]:
         envelope.peer_address.partition("%")[0],  # without the scope of fe80::1%eth0
         fit(envelope.helo, 255),
         envelope.tls_version.value if envelope.tls_version else "",
+        fit(envelope.client_certificate.subject, 255) if envelope.client_certificate else "",
         fit(envelope.reverse_path, 320),
         fit(opening.subject, 255),
         envelope.size_bytes,

@@ -15,6 +15,7 @@ from console.conditions import (
     Text,
     ValueKind,
 )
+from core.envelope import CertificateAttribute
 from rulesets.logic.warnings import Doubt
 
 
@@ -27,6 +28,18 @@ def _text(key: str, label: Text, example: str = "", *, keeps_spaces: bool = Fals
         ValueKind.TEXTS,
         example=example,
         keeps_spaces=keeps_spaces,
+    )
+
+
+def _certificate(attribute: CertificateAttribute, label: Text, example: str) -> Property:
+    return Property(
+        attribute.value,
+        label,
+        "StringExpression",
+        STRING_OPERATORS,
+        ValueKind.TEXTS,
+        asks="ClientCertificateAttribute",
+        example=example,
     )
 
 
@@ -59,6 +72,38 @@ PROPERTIES = (
     ),
     Property("MESSAGE_SIZE", _("Message size"), "NumberExpression", NUMBER_OPERATORS, ValueKind.SIZE),
     Property("TLS", _("TLS"), "BooleanExpression", BOOLEAN_OPERATORS, ValueKind.NOTHING),
+    _certificate(
+        CertificateAttribute.CN, _("Client certificate attribute: common name"), "mailer.example.com"
+    ),
+    _certificate(
+        CertificateAttribute.SAN_RFC822_NAME,
+        _("Client certificate attribute: email address"),
+        "mailer@example.com",
+    ),
+    _certificate(
+        CertificateAttribute.SAN_DNS_NAME, _("Client certificate attribute: DNS name"), "mailer.example.com"
+    ),
+    _certificate(
+        CertificateAttribute.SAN_DIRECTORY_NAME,
+        _("Client certificate attribute: directory name"),
+        "CN=mailer,O=Example",
+    ),
+    _certificate(
+        CertificateAttribute.SAN_UNIFORM_RESOURCE_IDENTIFIER,
+        _("Client certificate attribute: URI"),
+        "https://example.com/mailer",
+    ),
+    _certificate(
+        CertificateAttribute.SAN_IP_ADDRESS, _("Client certificate attribute: IP address"), "192.0.2.7"
+    ),
+    _certificate(
+        CertificateAttribute.SAN_REGISTERED_ID, _("Client certificate attribute: registered ID"), "1.2.3.4"
+    ),
+    _certificate(
+        CertificateAttribute.SERIAL_NUMBER,
+        _("Client certificate attribute: serial number"),
+        "0A1B2C3D",
+    ),
 )
 
 

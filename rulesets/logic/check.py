@@ -28,7 +28,6 @@ _NOT_BUILT_EXPRESSIONS = {
 _NOT_BUILT_EVALUATIONS = {
     "IsInAddressList": "conditions on address lists are not available yet",
     "Analysis": "conditions on add-ons are not available yet",
-    "ClientCertificateAttribute": "conditions on client certificates are not available yet",
 }
 _NOT_BUILT_ATTRIBUTES = {
     "READ_RECEIPT_REQUESTED": "conditions on read receipts are not available yet",

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.addresses import unicode_domain
 from core.cidr import Address, cidr_matcher
-from core.envelope import Envelope
+from core.envelope import CertificateAttribute, ClientCertificate, Envelope
 from core.expressions import fold, folded_string_matcher, number_matcher
 from core.message import Message
 
@@ -21,7 +21,8 @@ NULL_REVERSE_PATH = "<>"  # how a value says it: a value can't be empty
 
 
 class Attribute(StrEnum):
-    """What can be asked about. X- fields are asked for by their own name, which is not one of these."""
+    """What can be asked about, beside a CertificateAttribute, and X- fields by their own name; no two of
+    these are spelled alike."""
 
     FROM = "FROM"
     TO = "TO"
@@ -49,6 +50,12 @@ _READERS: dict[str, Callable[[Envelope, Message], tuple[str, ...]]] = {
     Attribute.MAIL_FROM: lambda envelope, message: (unicode_domain(envelope.reverse_path),),
     Attribute.HELO: lambda envelope, message: (envelope.helo,),
 }
+_CERTIFICATE_ATTRIBUTES = frozenset(CertificateAttribute)
+_NO_CERTIFICATE = ClientCertificate("")
+
+
+def _certificate_values(envelope: Envelope, attribute: str) -> tuple[str, ...]:
+    return (envelope.client_certificate or _NO_CERTIFICATE).attributes.get(attribute, ())
 
 
 class Facts:
@@ -60,14 +67,17 @@ class Facts:
         self._texts: dict[str, tuple[str, ...]] = {}
 
     def texts(self, attribute: str) -> tuple[str, ...]:
-        """The folded values of a property of the whole message: an Attribute, or an X- field."""
+        """The folded values of a property of the whole message."""
         if attribute not in self._texts:
             self._texts[attribute] = tuple(fold(text) for text in self._read(attribute))
         return self._texts[attribute]
 
     def _read(self, attribute: str) -> tuple[str, ...]:
-        read = _READERS.get(attribute)
-        return read(self.envelope, self.message) if read else self.message.header(attribute)
+        if read := _READERS.get(attribute):
+            return read(self.envelope, self.message)
+        if attribute in _CERTIFICATE_ATTRIBUTES:
+            return _certificate_values(self.envelope, attribute)
+        return self.message.header(attribute)
 
     @cached_property
     def peer(self) -> Address | None:
@@ -89,7 +99,8 @@ Test = Callable[[Facts, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One question; `attribute` is an Attribute or the name of an X- field, `values` are as typed."""
+    """One question; `attribute` is an Attribute, a CertificateAttribute or the name of an X- field,
+    `values` are as typed."""
 
     attribute: str
     operator: str
@@ -121,8 +132,7 @@ def read_condition(document: Mapping[str, Any]) -> Condition:
     """
     match document:
         case {"StringExpression": {"Evaluate": asked, "Operator": operator, "Values": values}}:
-            name = asked.get("MimeHeaderAttribute")
-            return Condition(name or Attribute(asked["Attribute"]), operator, tuple(values))
+            return Condition(_asked_about(asked), operator, tuple(values))
         case {"NumberExpression": {"Evaluate": asked, "Operator": operator, "Value": value}}:
             return Condition(Attribute(asked["Attribute"]), operator, (value,))
         case {"IpExpression": {"Evaluate": asked, "Operator": operator, "Values": values}}:
@@ -130,6 +140,15 @@ def read_condition(document: Mapping[str, Any]) -> Condition:
         case {"BooleanExpression": {"Evaluate": {"Attribute": "TLS"}, "Operator": operator}}:
             return Condition(Attribute.TLS, operator, ())
     raise ValueError(f"a condition that is not evaluated: {', '.join(document) or 'empty'}")
+
+
+def _asked_about(evaluate: Mapping[str, Any]) -> str:
+    match evaluate:
+        case {"MimeHeaderAttribute": str(name)}:
+            return name
+        case {"ClientCertificateAttribute": name}:
+            return CertificateAttribute(name)
+    return Attribute(evaluate["Attribute"])
 
 
 def compile_condition(condition: Condition) -> Test:

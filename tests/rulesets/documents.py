@@ -21,6 +21,11 @@ def recipient(*values: str, operator: str = "EQUALS") -> Json:
     return text("RECIPIENT", operator, *values)
 
 
+def certificate(attribute: str, operator: str, *values: str) -> Json:
+    asked = {"ClientCertificateAttribute": attribute}
+    return {"StringExpression": {"Evaluate": asked, "Operator": operator, "Values": list(values)}}
+
+
 def size(operator: str, value: float) -> Json:
     return {
         "NumberExpression": {

@@ -13,6 +13,7 @@ from tests.rulesets.documents import (
     LOCAL_ROLE,
     add_header,
     bucket,
+    certificate,
     ip,
     mailbox,
     recipient,
@@ -33,7 +34,11 @@ WHOLE = [
         mailbox(),
         bucket(S3Prefix="in/2026", ActionFailurePolicy="CONTINUE"),
         when=[recipient("a@b.example"), text("X-A", "EQUALS", "b"), size("LESS_THAN", 10), tls()],
-        unless=[ip("192.0.2.0/24", "2001:db8::/32"), text("SUBJECT", "CONTAINS", "a", "b")],
+        unless=[
+            ip("192.0.2.0/24", "2001:db8::/32"),
+            text("SUBJECT", "CONTAINS", "a", "b"),
+            certificate("SAN_DNS_NAME", "ENDS_WITH", ".x.example"),
+        ],
         name="all-of-it",
     ),
     {"Actions": [DROP]},
@@ -50,7 +55,7 @@ IN_LIST = {
 WRAPPED = {"BooleanExpression": {"Evaluate": {"Attribute": "TLS_WRAPPED"}, "Operator": "IS_TRUE"}}
 CERTIFICATE = {
     "StringExpression": {
-        "Evaluate": {"ClientCertificateAttribute": "CN"},
+        "Evaluate": {"ClientCertificateAttribute": "STREET"},
         "Operator": "EQUALS",
         "Values": ["a"],
     }

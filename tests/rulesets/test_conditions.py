@@ -2,9 +2,22 @@
 
 import pytest
 
+from core.envelope import CertificateAttribute, ClientCertificate
 from core.message import Message
 from rulesets.logic.compile import compile_rule_set
-from tests.rulesets.documents import DROP, MAIL, envelope, ip, recipient, rule, rules, size, text, tls
+from tests.rulesets.documents import (
+    DROP,
+    MAIL,
+    certificate,
+    envelope,
+    ip,
+    recipient,
+    rule,
+    rules,
+    size,
+    text,
+    tls,
+)
 
 HOLDING = [
     text("FROM", "EQUALS", "ANN@X.example"),
@@ -105,3 +118,32 @@ def test_a_mapped_peer_is_the_ipv4_address_it_is():
 def test_mail_that_cannot_be_read_meets_the_rules_that_need_no_reading(mail):
     assert matches([recipient("bob@y.example"), ip("192.0.2.7/32"), size("LESS_THAN", 2000)], mail=mail)
     assert not matches(text("FROM", "CONTAINS", "@"), mail=mail)
+
+
+SHOWN = ClientCertificate(
+    "CN=Mailer",
+    {"CN": ("Mailer",), "SAN_DNS_NAME": ("mx1.x.example", "mx2.x.example"), "SERIAL_NUMBER": ("0A1B",)},
+)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (certificate("CN", "EQUALS", "mailer"), True),
+        (certificate("CN", "NOT_EQUALS", "mailer"), False),
+        (certificate("SAN_DNS_NAME", "STARTS_WITH", "mx2."), True),
+        (certificate("SAN_DNS_NAME", "NOT_EQUALS", "mx2.x.example"), False),
+        (certificate("SERIAL_NUMBER", "EQUALS", "0a1b"), True),
+        (certificate("SAN_RFC822_NAME", "CONTAINS", "@"), False),
+        (certificate("SAN_RFC822_NAME", "NOT_EQUALS", "a@x.example"), True),
+    ],
+    ids=str,
+)
+def test_conditions_ask_about_the_client_certificate(condition, holds):
+    assert matches(condition, client_certificate=SHOWN) is holds
+
+
+@pytest.mark.parametrize("attribute", CertificateAttribute)
+def test_without_a_client_certificate_nothing_is_equal(attribute):
+    assert not matches(certificate(attribute.value, "CONTAINS", "a"))
+    assert matches(certificate(attribute.value, "NOT_EQUALS", "a"))
