@@ -11,7 +11,7 @@ from api.members import blaming, given
 from api.pagination import page_of
 from api.tag_members import tags_from
 from core.errors import Invalid
-from endpoints import services
+from endpoints import services, trust_stores
 from endpoints.logic.pool import read_pool
 from endpoints.models import IngressEndpoint
 
@@ -26,6 +26,8 @@ _MEMBERS = {
 _CREDENTIALS = {
     "password": "IngressPointConfiguration.SmtpPassword",
     "secret_arn": "IngressPointConfiguration.SecretArn",
+    "ca_content": "IngressPointConfiguration.TlsAuthConfiguration.TrustStore.CAContent",
+    "crl_content": "IngressPointConfiguration.TlsAuthConfiguration.TrustStore.CrlContent",
 }
 
 
@@ -48,7 +50,9 @@ def get(call: Call) -> Document:
         "ARecord": endpoint.a_record or None,
         "RuleSetId": endpoint.rule_set_id,
         "TrafficPolicyId": endpoint.traffic_policy_id,
-        "IngressPointAuthConfiguration": _auth_configuration(endpoint),
+        "IngressPointAuthConfiguration": _auth_configuration(
+            endpoint, with_trust_store=call.input.get("IncludeTrustStoreContents") == "INCLUDE"
+        ),
         "NetworkConfiguration": {"PublicNetworkConfiguration": {"IpType": _ip_type(endpoint)}},
         "TlsPolicy": endpoint.tls_policy,
         "CreatedTimestamp": endpoint.created_at,
@@ -89,15 +93,26 @@ def _credentials(call: Call) -> dict[str, Any]:
             return {"password": password}
         case {"SecretArn": secret_arn}:
             return {"secret_arn": secret_arn}
-        case {"TlsAuthConfiguration": _}:
-            raise Invalid.at(
-                "IngressPointConfiguration.TlsAuthConfiguration", "There are no mTLS endpoints here yet."
-            )
+        case {"TlsAuthConfiguration": {"TrustStore": store}}:
+            return _trust_store(store)
     return {}
 
 
-def _auth_configuration(endpoint: IngressEndpoint) -> Document | None:
+def _trust_store(store: Document) -> dict[str, Any]:
+    """A trust store is given as a whole: one without a CRL takes the former away."""
+    if "KmsKeyArn" in store:
+        # DEVIATION: certificates and CRLs are public, and are kept as they are.
+        raise Invalid.at(
+            "IngressPointConfiguration.TlsAuthConfiguration.TrustStore.KmsKeyArn",
+            "Trust stores are not encrypted by a key here; leave it out.",
+        )
+    return {"ca_content": store["CAContent"], "crl_content": store.get("CrlContent", "")}
+
+
+def _auth_configuration(endpoint: IngressEndpoint, *, with_trust_store: bool) -> Document | None:
     """None for an Open endpoint. A former password is told of while it is good."""
+    if endpoint.type == IngressEndpoint.Type.MTLS:
+        return {"TlsAuthConfiguration": _told_trust_store(endpoint) if with_trust_store else {}}
     if endpoint.type != IngressEndpoint.Type.AUTH:
         return None
     if endpoint.secret_arn:
@@ -108,6 +123,11 @@ def _auth_configuration(endpoint: IngressEndpoint) -> Document | None:
         versions["PreviousSmtpPasswordVersion"] = str(endpoint.password_version - 1)
         versions["PreviousSmtpPasswordExpiryTimestamp"] = expires_at
     return {"IngressPointPasswordConfiguration": versions}
+
+
+def _told_trust_store(endpoint: IngressEndpoint) -> Document:
+    stored = trust_stores.of(endpoint)
+    return {"TrustStore": {"CAContent": stored.ca_content, "CrlContent": stored.crl_content or None}}
 
 
 def _check_network(wish: Document) -> None:

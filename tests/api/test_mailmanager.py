@@ -8,6 +8,7 @@ from access.models import AuditEntry
 from endpoints.models import IngressEndpoint
 from policies.models import TrafficPolicy
 from tests.api.documents import RULE, STATEMENT, endpoint_of, policy_of, relay_of, rule_set_of
+from tests.servers.certificates import crl_of, pem_of
 
 VPC = "vpce-12345678901234567"
 
@@ -120,6 +121,30 @@ def test_new_password_of_an_endpoint_keeps_the_former_one_for_two_weeks(mm):
     assert "pass-Word" not in str(AuditEntry.objects.values_list("detail", flat=True))
 
 
+def test_trust_store_is_told_only_to_who_asks_for_it(mm, ca):
+    def configuration(**store):
+        return {"TlsAuthConfiguration": {"TrustStore": {"CAContent": pem_of(ca), **store}}}
+
+    whole = configuration(CrlContent=crl_of(ca))
+    endpoint_id = endpoint_of(mm, Type="MTLS", IngressPointConfiguration=whole)
+    IngressEndpoint.objects.update(status="ACTIVE", wished_status="ACTIVE")
+
+    def told(**options):
+        got = mm.get_ingress_point(IngressPointId=endpoint_id, **options)
+        assert (got["Type"], got["TlsPolicy"]) == ("MTLS", "REQUIRED")
+        return got["IngressPointAuthConfiguration"]
+
+    assert told() == told(IncludeTrustStoreContents="EXCLUDE") == {"TlsAuthConfiguration": {}}
+    assert told(IncludeTrustStoreContents="INCLUDE") == whole
+    mm.update_ingress_point(IngressPointId=endpoint_id, IngressPointConfiguration=configuration())
+    assert told(IncludeTrustStoreContents="INCLUDE") == configuration()
+    wish = configuration(
+        KmsKeyArn="arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    )
+    error = error_of(mm.update_ingress_point, IngressPointId=endpoint_id, IngressPointConfiguration=wish)
+    assert "kmsKeyArn" in error["Message"]
+
+
 def test_endpoint_changes_state_policy_and_name(mm):
     endpoint_id = endpoint_of(mm)
     IngressEndpoint.objects.update(status="ACTIVE", wished_status="ACTIVE")
@@ -135,7 +160,14 @@ def test_endpoint_changes_state_policy_and_name(mm):
     ("members", "member"),
     [
         ({"Type": "AUTH"}, "ingressPointConfiguration.smtpPassword"),
-        ({"Type": "MTLS"}, "type"),
+        ({"Type": "MTLS"}, "ingressPointConfiguration.tlsAuthConfiguration.trustStore.cAContent"),
+        (
+            {
+                "Type": "MTLS",
+                "IngressPointConfiguration": {"TlsAuthConfiguration": {"TrustStore": {"CAContent": "x"}}},
+            },
+            "ingressPointConfiguration.tlsAuthConfiguration.trustStore.cAContent",
+        ),
         ({"TlsPolicy": "FIPS"}, "tlsPolicy"),
         ({"RuleSetId": "rs-none"}, "ruleSetId"),
         (

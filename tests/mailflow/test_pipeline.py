@@ -7,6 +7,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings as django_settings
 
+from core.envelope import ClientCertificate
 from mailflow import lease, pipeline
 from mailflow.models import (
     MessageTrace,
@@ -339,3 +340,10 @@ def test_a_database_query_is_not_made_for_each_message(
         spooled(rule_set)
     with django_assert_max_num_queries(25, using="default"):
         drain(WriteToS3=runner)
+
+
+def test_the_subject_of_a_client_certificate_is_in_the_trace(make_rule_set, spooled, runner):
+    shown = ClientCertificate("CN=mailer", {"CN": ("mailer",)})
+    spooled(make_rule_set(rule(BUCKET)), client_certificate=shown)
+    assert drain(WriteToS3=runner) == 1
+    assert MessageTrace.objects.get().client_certificate == "CN=mailer"
