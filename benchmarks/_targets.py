@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
 
 _ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 300.0  # with ten thousand endpoints on a busy machine
 
 # Held at once after the queue file is on disk: Postfix's fastest way to a durable 250. What it would
 # do for its own protection or for names is off.
-_POSTFIX_SETTINGS = """\
+POSTFIX_SETTINGS = """\
 smtpd_recipient_restrictions = check_client_access static:HOLD
 in_flow_delay = 0
 default_process_limit = 300
@@ -39,21 +40,31 @@ class Target:
 
 
 @contextlib.contextmanager
-def ingress(folder: Path, *, processes: int = 1) -> Iterator[Target]:
-    """`runingress` as it is started in production, with an endpoint, a spool and a Redis of its own.
+def ingress(
+    folder: Path,
+    *,
+    processes: int = 1,
+    address: str = "127.25.77.1",
+    rows: Sequence[str] = (),
+    more_environment: Mapping[str, str] | None = None,
+) -> Iterator[Target]:
+    """`runingress` as it is started in production, with endpoints, a spool and a Redis of its own.
+    `rows`: the module, with arguments, that makes the endpoints; else there is an open one at `address`.
     No worker runs: what is measured is acceptance."""
-    address, port = "127.25.77.1", _free_port("127.25.77.1")
+    port = _free_port(address)
     environment = {
         "MAILMANAGER_ENV_FILE": os.devnull,
         "MAILMANAGER_DATA_DIR": str(folder),
         "MAILMANAGER_SMTP_PORT": str(port),
+        "MAILMANAGER_SUBMISSION_PORT": str(_free_port(address)),
         "PYTHONPATH": str(_ROOT),
+        **(more_environment or {}),
     }
     folder.mkdir(mode=0o700)
     manage = [sys.executable, str(_ROOT / "manage.py")]
     for database in ("default", "spool"):
         _run([*manage, "migrate", "-v0", "--database", database], environment)
-    _run([sys.executable, "-m", "benchmarks._endpoint", address], environment)
+    _run([sys.executable, "-m", *(rows or ("benchmarks._endpoint", address))], environment)
     redis = Process(
         [sys.executable, "-m", "benchmarks._endpoint", "--redis"],
         log=folder / "redis.log",
@@ -67,14 +78,16 @@ def ingress(folder: Path, *, processes: int = 1) -> Iterator[Target]:
             env=environment,
         )
         with running(server):
-            server.wait_until(lambda: _greets(address, port), "ingress greets")
+            server.wait_until(
+                lambda: _greets(address, port), "ingress greets", timeout_seconds=_START_SECONDS
+            )
             yield Target("Mail Manager", address, port, server.pid)
 
 
 @contextlib.contextmanager
 def postfix(folder: Path) -> Iterator[Target]:
     with Postfix(
-        folder, address="127.25.77.2", resolver="127.25.77.2", more_settings=_POSTFIX_SETTINGS
+        folder, address="127.25.77.2", resolver="127.25.77.2", more_settings=POSTFIX_SETTINGS
     ) as server:
         yield Target("Postfix, hold queue", server.address, server.port, server.pid)
 
