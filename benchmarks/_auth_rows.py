@@ -1,5 +1,6 @@
-"""Beside a benchmarked ingress, in its environment: makes COUNT secrets and as many Authenticated endpoints, at
-the addresses from FIRST on, every other one with a secret; writes ACCOUNTS, ten that clients sign in to."""
+"""Beside a benchmarked ingress, in its environment: makes COUNT secrets and as many Authenticated endpoints
+at the addresses from FIRST on, every other one with a secret; writes ACCOUNTS, the ten that clients sign
+in to."""
 
 import json
 import os
