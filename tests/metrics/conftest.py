@@ -6,6 +6,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.ingress.conftest import make_endpoint, make_ingress, start
+from tests.mailflow.conftest import make_rule_set, quick_retries, runner, spooled
+
+__all__ = ["make_endpoint", "make_ingress", "make_rule_set", "quick_retries", "runner", "spooled", "start"]
+
 
 class Scrape:
     """`scrape("mailmanager_…_total", kind="Drop")`: the sum of the samples with at least these labels."""
