@@ -314,6 +314,8 @@ class SmtpSession(asyncio.Protocol):
             return
         try:
             await self._shake_hands()
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs
+            self._hang_up(local_error(self, error))
         finally:
             turn.end()
 
@@ -351,24 +353,21 @@ class SmtpSession(asyncio.Protocol):
         version = _TLS_VERSIONS[secured.version()]
         engine.tally.handshakes[version] += 1
         self._wait_for_peer()
-        if tls.trust is not None and not self._is_trusted(secured, tls.trust):
-            return
-        self._answered(self.conversation.tls_established, version)
+        hindrance = None if tls.trust is None else self._admit(secured, tls.trust)
+        self._answered(self.conversation.tls_established, version, hindrance)
 
-    def _is_trusted(self, secured: ssl.SSLObject, trust: Trust) -> bool:
-        """Of an mTLS endpoint. Who is not hears why, in place of an answer to its first command."""
+    def _admit(self, secured: ssl.SSLObject, trust: Trust) -> Reply | None:
+        """To an mTLS endpoint. What the client hears where it is not admitted."""
         admitted = admission(secured, trust)
         self.client_certificate = admitted.certificate
-        if admitted.refusal is None:
-            return True
-        log.info(
-            "client_certificate_refused",
-            endpoint=self._endpoint_id,
-            peer=self.peer_address,
-            reason=admitted.reason,
-        )
-        self._hang_up(admitted.refusal)
-        return False
+        if admitted.refusal is not None:
+            log.info(
+                "client_certificate_refused",
+                endpoint=self._endpoint_id,
+                peer=self.peer_address,
+                reason=admitted.reason,
+            )
+        return admitted.refusal
 
     # --- time -------------------------------------------------------------------------------------
 

@@ -39,9 +39,9 @@ class Conversation(Stream):
         "_budget",
         "_exchange",
         "_farewell",
+        "_hindrance",
         "_idle_commands",
         "_is_last_chunk",
-        "_is_tls_missing",
         "_new_envelope",
         "_refusals",
         "_transfer",
@@ -74,7 +74,7 @@ class Conversation(Stream):
         self._refusals = self._idle_commands = 0
         self._farewell: Reply | None = None
         self.terms = terms
-        self._is_tls_missing = terms.endpoint.is_tls_required
+        self._hindrance = _hindrance_in_clear(terms)
 
     # --- for the one who holds the connection -----------------------------------------------------
 
@@ -106,11 +106,14 @@ class Conversation(Stream):
             self._fail(outcome)
         return self._go_on()
 
-    def tls_established(self, version: TlsVersion) -> Sequence[Event]:
+    def tls_established(self, version: TlsVersion, hindrance: Reply | None = None) -> Sequence[Event]:
         """All that was learned in the clear is forgotten (RFC 3207 §4.2), all that came then dropped:
-        commands smuggled in behind STARTTLS (CVE-2011-0411) are never read."""
+        commands smuggled in behind STARTTLS (CVE-2011-0411) are never read.
+
+        `hindrance`: what the client hears to each command that leads to mail, for the rest of the session.
+        """
         self.tls_version = version
-        self._is_tls_missing = False
+        self._hindrance = hindrance
         self.session.host_name = None
         self.session.authenticated = None
         self._input, self._at = b"", 0
@@ -125,7 +128,8 @@ class Conversation(Stream):
     def adopt(self, terms: Terms) -> None:
         """New terms, from the next command on."""
         self.terms = terms
-        self._is_tls_missing = terms.endpoint.is_tls_required and self.tls_version is None
+        if self.tls_version is None:
+            self._hindrance = _hindrance_in_clear(terms)
 
     def _go_on(self) -> Sequence[Event]:
         self._is_waiting = False
@@ -157,8 +161,8 @@ class Conversation(Stream):
         command = _COMMANDS.get(verb)
         if command is None:
             self._unknown(verb)
-        elif self._is_tls_missing and verb not in _BEFORE_TLS:
-            self._fail(reply.TLS_REQUIRED)
+        elif self._hindrance is not None and verb not in _IN_SPITE_OF_HINDRANCE:
+            self._fail(self._hindrance)
         else:
             command(self, argument)
         return not self.is_closed
@@ -429,6 +433,10 @@ class Conversation(Stream):
             self.close(reply.BYE)
 
 
+def _hindrance_in_clear(terms: Terms) -> Reply | None:
+    return reply.TLS_REQUIRED if terms.endpoint.is_tls_required else None
+
+
 _COMMANDS: dict[bytes, Callable[[Conversation, bytes], None]] = {
     b"EHLO": Conversation._ehlo,
     b"HELO": Conversation._helo,
@@ -444,6 +452,6 @@ _COMMANDS: dict[bytes, Callable[[Conversation, bytes], None]] = {
     b"HELP": Conversation._help,
     b"QUIT": Conversation._quit,
 }
-_BEFORE_TLS = frozenset({b"EHLO", b"STARTTLS", b"NOOP", b"QUIT"})  # RFC 3207 §4
+_IN_SPITE_OF_HINDRANCE = frozenset({b"EHLO", b"STARTTLS", b"NOOP", b"QUIT"})  # RFC 3207 §4
 _NOT_IMPLEMENTED = frozenset({b"EXPN", b"ETRN", b"TURN", b"ATRN", b"SEND", b"SOML", b"SAML"})
 _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT"})

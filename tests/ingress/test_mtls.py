@@ -66,9 +66,14 @@ def test_without_a_certificate_the_client_is_told_so(make_ingress, dial, ca, ver
     with dial(ingress) as peer:
         peer.says("EHLO c.example")
         peer.starts_tls(client_context(version=version))
-        peer.sends(b"EHLO c.example\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n")
-        peer.hears()
+        assert peer.says("EHLO c.example").code == 250
+        for command in ("MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA", "BDAT 0 LAST", "HELO c"):
+            peer.says(command)
+            assert peer.heard(reply.CLIENT_CERTIFICATE_REQUIRED)
+        ingress.serve(mtls(pem_of(ca)), served(id="inp-2", addresses=("127.0.0.2",)))
+        peer.says("MAIL FROM:<a@x.example>")
         assert peer.heard(reply.CLIENT_CERTIFICATE_REQUIRED)
+        assert peer.says("QUIT").code == 221
     assert not ingress.stored
 
 
@@ -79,7 +84,7 @@ def test_a_revoked_certificate_is_told_so(make_ingress, dial, ca, version):
     with dial(ingress) as peer:
         peer.says("EHLO c.example")
         peer.starts_tls(client_context(certificate=revoked, version=version))
-        peer.says("EHLO c.example")
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>")
         assert peer.heard(reply.CLIENT_CERTIFICATE_REFUSED)
     assert is_let_in(dial, ingress, client_context(certificate=good, version=version))
     assert len(ingress.stored) == 1
@@ -121,7 +126,7 @@ def test_an_endpoint_with_no_valid_ca_lets_nobody_in(make_ingress, dial, ca):
     with dial(ingress) as peer:
         peer.says("EHLO c.example")
         peer.starts_tls(client_context())
-        peer.says("EHLO c.example")
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>")
         assert peer.heard(reply.CLIENT_CERTIFICATE_REQUIRED)
 
 
@@ -193,7 +198,7 @@ def test_a_session_is_not_resumed_under_another_trust_store(make_ingress, dial, 
         peer.says("EHLO c.example", "STARTTLS")
         peer.socket = context.wrap_socket(peer.socket, session=session)
         assert not peer.socket.session_reused
-        peer.says("EHLO c.example")
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>")
         assert peer.heard(reply.CLIENT_CERTIFICATE_REFUSED)
 
 
