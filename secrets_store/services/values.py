@@ -42,7 +42,7 @@ def add_version(
         sealed=crypto.seal(data_key, content, crypto.encode_context(context)),
         wrapped_data_key=key_material.encrypt(secret.key, data_key, context),
         is_text=is_text,
-        value_keys=sorted(members),
+        value_keys=_key_names(members),
         password_hash=_password_hash(members),
     )
     for stage in stages:
@@ -111,6 +111,13 @@ def _members(content: bytes) -> dict[str, object]:
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _key_names(members: dict[str, object]) -> list[str]:
+    """As readiness compares and shows them: a key whose value nobody can log in with is another key."""
+    return sorted(
+        name if isinstance(value, str) and value else f"{name} (no text)" for name, value in members.items()
+    )
 
 
 def _password_hash(members: dict[str, object]) -> str:

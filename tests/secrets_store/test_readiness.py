@@ -25,7 +25,16 @@ def test_whole_set_up_is_ready(secret):
 
 
 @pytest.mark.parametrize(
-    "value", ['{"Password": "x"}', '{"password": "x", "user": "y"}', "plain", "[1]", b"\x01"]
+    "value",
+    [
+        '{"Password": "x"}',
+        '{"password": "x", "user": "y"}',
+        '{"password": 5}',
+        '{"password": ""}',
+        "plain",
+        "[1]",
+        b"\x01",
+    ],
 )
 def test_wrong_key_name_is_said(make_secret, value):
     assert flaws(make_secret(value=value)) == [Flaw.VALUE_KEYS]
