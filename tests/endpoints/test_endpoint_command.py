@@ -7,10 +7,11 @@ import re
 import pytest
 from django.core.management import CommandError, call_command
 
-from endpoints import services
+from endpoints import services, trust_stores
 from endpoints.models import IngressEndpoint
 from secrets_store.password_hashes import verify_password
 from tests.endpoints.conftest import PASSWORD
+from tests.servers.certificates import crl_of, pem_of
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +54,17 @@ def test_a_password_comes_from_standard_input(policy, rule_set, monkeypatch):
     out, err = run(*CREATE, "--type", "AUTH", "--password-stdin")
     assert PASSWORD not in out + err
     assert verify_password(IngressEndpoint.objects.get().password_hash, PASSWORD)
+
+
+def test_a_trust_store_comes_from_files(policy, rule_set, ca, tmp_path):
+    for name, text in (("ca.pem", pem_of(ca)), ("crl.pem", crl_of(ca))):
+        (tmp_path / name).write_text(text)
+    files = ("--ca-file", str(tmp_path / "ca.pem"), "--crl-file", str(tmp_path / "crl.pem"))
+    run(*CREATE, "--type", "MTLS", *files)
+    kept = trust_stores.of(IngressEndpoint.objects.get())
+    assert (kept.ca_content, kept.crl_content) == (pem_of(ca), (tmp_path / "crl.pem").read_text())
+    with pytest.raises(CommandError, match=r"none\.pem"):
+        run("create", "other", *CREATE[2:], "--type", "MTLS", "--ca-file", "none.pem")
 
 
 def test_close_open_and_delete(make_endpoint):

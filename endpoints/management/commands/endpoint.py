@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -54,6 +55,13 @@ class Command(BaseCommand):
             action="store_true",
             help="read the SMTP password of an AUTH endpoint; without it one is made and printed",
         )
+        for text, words_of_help in (("ca", "CA certificates"), ("crl", "certificate revocation lists")):
+            create.add_argument(
+                f"--{text}-file",
+                type=Path,
+                metavar="FILE",
+                help=f"PEM: the {words_of_help} of an MTLS endpoint's trust store",
+            )
         verb("close", "Answer every connection with 421.")
         verb("open", "Take mail again.")
         verb("retry", "Provision again what FAILED.")
@@ -92,6 +100,8 @@ class Command(BaseCommand):
             traffic_policy_id=_id_of(TrafficPolicy, options["traffic_policy"]),
             rule_set_id=_id_of(RuleSet, options["rule_set"]),
             password=password,
+            ca_content=_read(options["ca_file"]),
+            crl_content=_read(options["crl_file"]),
         )
         if password and not options["password_stdin"]:
             self.stderr.write(f"SMTP password, shown this once: {password}")
@@ -149,6 +159,13 @@ class Command(BaseCommand):
 
     def _print_json(self, document: Any) -> None:
         self.stdout.write(json.dumps(document, indent=2))
+
+
+def _read(path: Path | None) -> str | None:
+    try:
+        return path.read_text() if path else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path}: {error}") from error
 
 
 def _find(name_or_id: str) -> IngressEndpoint:
