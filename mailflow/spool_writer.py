@@ -1,6 +1,5 @@
 """The spool's writing side: one thread, one database connection, one transaction for each batch."""
 
-import json
 import sqlite3
 import threading
 import time
@@ -171,7 +170,7 @@ def _write(alias: str, entries: Sequence[Entry]) -> None:
     messages = [
         (
             entry.envelope.message_id,
-            json.dumps(entry.envelope.to_document(), separators=(",", ":")),
+            entry.envelope.to_json(),
             len(entry.content),
             0,
             now,
