@@ -6,6 +6,7 @@ from typing import Any
 
 from access.actor import Actor, system
 from api.call import Call, Document
+from api.operations.ingress_points import told_trust_store
 from api.operations.table import OPERATIONS
 from api.tag_members import tag_list, tags_from
 from api.typed import written
@@ -115,6 +116,9 @@ def _beyond_endpoint(endpoint: IngressEndpoint) -> Document:
     beyond: Document = {}
     if endpoint.secret_arn:
         beyond["IngressPointConfiguration"] = {"SecretArn": endpoint.secret_arn}
+    if endpoint.type == IngressEndpoint.Type.MTLS:
+        store = {name: text for name, text in told_trust_store(endpoint)["TrustStore"].items() if text}
+        beyond["IngressPointConfiguration"] = {"TlsAuthConfiguration": {"TrustStore": store}}
     if endpoint.wished_status == Status.CLOSED:
         beyond["StatusToUpdate"] = Status.CLOSED.value
     return beyond

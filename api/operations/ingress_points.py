@@ -112,7 +112,7 @@ def _trust_store(store: Document) -> dict[str, Any]:
 def _auth_configuration(endpoint: IngressEndpoint, *, with_trust_store: bool) -> Document | None:
     """None for an Open endpoint. A former password is told of while it is good."""
     if endpoint.type == IngressEndpoint.Type.MTLS:
-        return {"TlsAuthConfiguration": _told_trust_store(endpoint) if with_trust_store else {}}
+        return {"TlsAuthConfiguration": told_trust_store(endpoint) if with_trust_store else {}}
     if endpoint.type != IngressEndpoint.Type.AUTH:
         return None
     if endpoint.secret_arn:
@@ -125,7 +125,7 @@ def _auth_configuration(endpoint: IngressEndpoint, *, with_trust_store: bool) ->
     return {"IngressPointPasswordConfiguration": versions}
 
 
-def _told_trust_store(endpoint: IngressEndpoint) -> Document:
+def told_trust_store(endpoint: IngressEndpoint) -> Document:
     stored = trust_stores.of(endpoint)
     return {"TrustStore": {"CAContent": stored.ca_content, "CrlContent": stored.crl_content or None}}
 

@@ -22,6 +22,7 @@ from rulesets.models import RuleSet
 from secrets_store.models import EncryptionKey, KeyAlias, Secret
 from secrets_store.services import keys, secrets
 from tests.api.documents import STATEMENT
+from tests.servers.certificates import pem_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +31,7 @@ SERVICE = {"Service": "ses.amazonaws.com"}
 
 
 @pytest.fixture
-def furnished(actor):
+def furnished(actor, ca):
     """One of each kind, naming each other."""
     key = keys.create(actor, alias="mail", description="mail", tags={"a": "b"})
     statement = {"Effect": "Allow", "Principal": SERVICE, "Action": "kms:Decrypt", "Resource": key.arn}
@@ -65,6 +66,7 @@ def furnished(actor):
     parts = {"traffic_policy_id": policy.id, "rule_set_id": rule_set.id}
     endpoints.create(actor, name="by-secret", type="AUTH", secret_arn=secret.arn, **parts)
     endpoints.create(actor, name="open", type="OPEN", **parts)
+    endpoints.create(actor, name="partners", type="MTLS", ca_content=pem_of(ca), **parts)
     return export_document()
 
 
@@ -105,7 +107,7 @@ def test_an_export_is_a_file_that_import_finds_nothing_to_do_in(furnished, tmp_p
     entries = AuditEntry.objects.count()
     printed = StringIO()
     call_command("import", str(file), stdout=printed)
-    assert printed.getvalue() == "0 created, 0 changed, 9 unchanged, 0 refused\n"
+    assert printed.getvalue() == "0 created, 0 changed, 10 unchanged, 0 refused\n"
     assert AuditEntry.objects.count() == entries
 
 
@@ -120,9 +122,9 @@ def test_another_installation_gets_all_of_it_with_names_of_its_own(furnished, tm
     status, printed = run(furnished, tmp_path=tmp_path)
     assert (status, printed) == (
         0,
-        "+ ingress endpoint by-secret\n1 created, 0 changed, 8 unchanged, 0 refused\n",
+        "+ ingress endpoint by-secret\n1 created, 0 changed, 9 unchanged, 0 refused\n",
     )
-    assert run(furnished, tmp_path=tmp_path) == (0, "0 created, 0 changed, 9 unchanged, 0 refused\n")
+    assert run(furnished, tmp_path=tmp_path) == (0, "0 created, 0 changed, 10 unchanged, 0 refused\n")
     endpoint = endpoints.get(IngressEndpoint.objects.get(name="by-secret").id)
     assert endpoint.id != former["by-secret"]
     assert endpoint.secret_arn == Secret.objects.get().arn
@@ -147,7 +149,7 @@ def test_a_dry_run_prints_the_differences_and_changes_nothing(furnished, tmp_pat
         '~ traffic policy allow\n     {\n    -  "DefaultAction": "ALLOW"\n    +  "DefaultAction": "DENY"\n'
         in printed
     )
-    assert printed.endswith("1 created, 1 changed, 8 unchanged, 0 refused (dry run: nothing was changed)\n")
+    assert printed.endswith("1 created, 1 changed, 9 unchanged, 0 refused (dry run: nothing was changed)\n")
     assert AuditEntry.objects.count() == entries
     assert TrafficPolicy.objects.get().default_action == "ALLOW"
 
@@ -173,7 +175,7 @@ def test_changes_of_each_kind_are_made(furnished, tmp_path):
     IngressEndpoint.objects.update(status="ACTIVE", wished_status="ACTIVE")
     furnished["IngressPoints"][1]["StatusToUpdate"] = "CLOSED"
     status, printed = run(furnished, tmp_path=tmp_path)
-    assert (status, printed.splitlines()[-1]) == (0, "0 created, 9 changed, 0 unchanged, 0 refused")
+    assert (status, printed.splitlines()[-1]) == (0, "0 created, 10 changed, 0 unchanged, 0 refused")
     after = export_document()
     for kind in KINDS:
         for entry in after[kind.section]:
@@ -186,7 +188,7 @@ def test_changes_of_each_kind_are_made(furnished, tmp_path):
 def test_account_and_region_of_another_installation_become_ours(furnished, tmp_path):
     text = json.dumps(furnished).replace("123456789012", "999999999999").replace("us-east-1", "eu-west-1")
     status, printed = run(json.loads(text), tmp_path=tmp_path)
-    assert (status, printed) == (0, "0 created, 0 changed, 9 unchanged, 0 refused\n")
+    assert (status, printed) == (0, "0 created, 0 changed, 10 unchanged, 0 refused\n")
 
 
 @pytest.mark.parametrize(
