@@ -151,5 +151,5 @@ def _sentence(expiry: Expiry) -> str:
     return str(_EXPIRIES[expiry.kind, expiry.validity]) % {
         "number": expiry.number,
         "subject": expiry.subject,
-        "date": date_format(timezone.localtime(expiry.at), "DATETIME_FORMAT"),
+        "date": date_format(timezone.localtime(expiry.at), "DATE_FORMAT"),
     }

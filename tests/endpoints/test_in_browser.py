@@ -9,6 +9,7 @@ from endpoints.models import IngressEndpoint
 from policies.models import TrafficPolicy
 from tests.conftest import PASSWORD
 from tests.servers.browser import chromium, watched_context
+from tests.servers.certificates import DAY, authority, pem_of
 
 
 @pytest.fixture
@@ -67,3 +68,21 @@ def test_the_form_shows_what_the_choices_ask_for(browser, policy, rule_set):
     page.get_by_text("Takes mail from any server").click()
     assert not warning.is_visible()
     assert not password.is_visible()
+
+
+def test_an_mtls_endpoint_asks_for_its_trust_store_and_for_nothing_else(browser, policy, rule_set, ca):
+    page = browser.page
+    page.get_by_role("link", name="Create ingress endpoint").first.click()
+    bundle, tls_policy = page.locator("[name=ca_content]"), page.locator("#id_tls_policy-field")
+    assert not bundle.is_visible()
+    page.get_by_text("Takes mail from those with a client certificate").click()
+    assert bundle.is_visible()
+    assert not tls_policy.is_visible()
+    assert not page.get_by_text("SMTP password, entered").is_visible()
+    page.fill("[name=name]", "partners")
+    bundle.fill(authority("soon", expires_in=9 * DAY) + pem_of(ca))
+    page.select_option("#id_traffic_policy_id", label=policy.name)
+    page.select_option("#id_rule_set_id", label=rule_set.name)
+    page.get_by_role("button", name="Create ingress endpoint").click()
+    page.locator("#trust-store").get_by_text("Expires within 90 days").wait_for()
+    assert page.locator("#trust-store tbody tr").count() == 2
