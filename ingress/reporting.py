@@ -184,8 +184,10 @@ def _into_metrics(reading: _Reading, grown: Mapping[tuple[Counter, tuple[str, ..
         registry.LIMITED.labels(kind.value).set(sum(one.kind is kind for one in reading.limited))
     registry.BUDGET_USED_BYTES.set(reading.budget_used_bytes)
     registry.BUDGET_LIMIT_BYTES.set(reading.budget_limit_bytes)
+    stored = sum(commit.is_stored for commit in reading.commits)
+    registry.COMMITS.labels("stored").inc(stored)
+    registry.COMMITS.labels("failed").inc(len(reading.commits) - stored)
     for commit in reading.commits:
-        registry.COMMITS.labels("stored" if commit.is_stored else "failed").inc()
         registry.COMMIT_SECONDS.observe(commit.seconds)
         registry.BATCH_MESSAGES.observe(commit.messages)
 
