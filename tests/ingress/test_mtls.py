@@ -1,7 +1,7 @@
 """mTLS endpoints: who shows a certificate that the trust store vouches for sends mail, and nobody else."""
 
 import ssl
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
@@ -13,11 +13,13 @@ from cryptography.x509.oid import NameOID
 from core import reply
 from core.envelope import CertificateAttribute, ClientCertificate, Envelope
 from endpoints.logic.snapshot import EndpointType, ServedEndpoint, TrustStore
+from ingress import tls_contexts
 from ingress.logic.client_certificates import described
 from tests.ingress.machine import served
 from tests.ingress.serving import Ingress
 from tests.servers.certificates import DAY, authority, bundle, client_context, crl_of, issued, leaf_of, pem_of
 from tests.servers.dial import Peer
+from tests.servers.process import wait_until
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 TRANSACTION = ("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
@@ -145,6 +147,21 @@ def test_clients_of_an_intermediate_ca_that_is_not_trusted_now_are_out_though_it
     assert is_let_in(dial, make_ingress(mtls(pem_of(ca))), client_context(certificate=certificate))
     ingress = make_ingress(mtls(bundle(ca, child), crl_of(child, expires_in=-DAY)))
     assert not is_let_in(dial, ingress, client_context(certificate=certificate))
+
+
+def test_clients_of_an_intermediate_ca_that_was_revoked_are_out(make_ingress, dial, ca):
+    revoked, good = ca.create_child_ca(), ca.create_child_ca()
+    ingress = make_ingress(mtls(pem_of(ca), crl_of(ca, revoked)))
+    assert not is_let_in(dial, ingress, client_context(certificate=issued(revoked, "me@x.example")))
+    assert is_let_in(dial, ingress, client_context(certificate=issued(good, "me@x.example")))
+
+
+def test_a_crl_that_ends_while_the_ingress_runs_locks_its_clients_out(make_ingress, dial, ca, monkeypatch):
+    monkeypatch.setattr(tls_contexts, "_KEPT_SECONDS", 0.0)
+    ingress = make_ingress(mtls(pem_of(ca), crl_of(ca, expires_in=timedelta(seconds=4))))
+    context = client_context(certificate=issued(ca, "me@x.example"))
+    assert is_let_in(dial, ingress, context)
+    wait_until(lambda: not is_let_in(dial, ingress, context), "locked out", timeout_seconds=30)
 
 
 def test_a_changed_trust_store_holds_for_the_next_session_and_not_for_one_under_way(

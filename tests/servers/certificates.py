@@ -34,7 +34,7 @@ def leaf_of(issued_certificate: trustme.LeafCert) -> x509.Certificate:
     return x509.load_pem_x509_certificate(issued_certificate.cert_chain_pems[0].bytes())
 
 
-def crl_of(ca: trustme.CA, *revoked: trustme.LeafCert, expires_in: timedelta = 200 * DAY) -> str:
+def crl_of(ca: trustme.CA, *revoked: trustme.LeafCert | trustme.CA, expires_in: timedelta = 200 * DAY) -> str:
     """PEM, signed by `ca`."""
     begins_at = datetime.now(UTC) - 300 * DAY
     builder = (
@@ -46,7 +46,9 @@ def crl_of(ca: trustme.CA, *revoked: trustme.LeafCert, expires_in: timedelta = 2
     for one in revoked:
         builder = builder.add_revoked_certificate(
             x509.RevokedCertificateBuilder()
-            .serial_number(leaf_of(one).serial_number)
+            .serial_number(
+                (certificate_of(one) if isinstance(one, trustme.CA) else leaf_of(one)).serial_number
+            )
             .revocation_date(begins_at)
             .build()
         )
