@@ -22,12 +22,14 @@ class _ReadOnlyInline(admin.TabularInline):
 
 class _AliasInline(_ReadOnlyInline):
     model = KeyAlias
-    fields = readonly_fields = ["name", "created_at"]
+    fields = ["name", "created_at"]
+    readonly_fields = ["name", "created_at"]
 
 
 class _VersionInline(_ReadOnlyInline):
     model = SecretVersion
-    fields = readonly_fields = ["version_id", "value_keys", "is_text", "created_at"]
+    fields = ["version_id", "value_keys", "is_text", "created_at"]
+    readonly_fields = ["version_id", "value_keys", "is_text", "created_at"]
 
 
 class _StageInline(_ReadOnlyInline):
@@ -76,7 +78,8 @@ class SecretVersionAdmin(ReadOnlyAdmin):
     list_display = ["version_id", "secret", "created_at"]
     list_select_related = ["secret"]
     search_fields = ["=version_id", "secret__name"]
-    fields = readonly_fields = ["secret", "version_id", "value_keys", "is_text", "created_at"]
+    fields = ["secret", "version_id", "value_keys", "is_text", "created_at"]
+    readonly_fields = ["secret", "version_id", "value_keys", "is_text", "created_at"]
 
 
 @admin.register(VersionStage)

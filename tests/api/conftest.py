@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 
 import boto3
@@ -64,7 +65,7 @@ def client(live_server: Any, access_key: NewAccessKey) -> Callable[..., Any]:
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
     @property
@@ -73,7 +74,7 @@ class Answer:
         return cbor2.loads(self.body) if is_cbor else json.loads(self.body)
 
 
-def send(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+def send(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
     """As it is, whatever comes of it."""
     request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
     try:

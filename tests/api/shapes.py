@@ -104,7 +104,7 @@ class Breaker:
         if shape.name not in self._examples:
             if shape.type_name == "structure":
                 names = list(shape.members)[:1] if _is_union(shape) else shape.required_members
-                value = {name: self.example(shape.members[name]) for name in names}
+                value: Any = {name: self.example(shape.members[name]) for name in names}
             elif shape.type_name == "list":
                 value = [self.example(shape.member)] * shape.metadata.get("min", 0)
             else:

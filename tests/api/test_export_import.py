@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from typing import Any
 
 import pytest
 import yaml
@@ -63,7 +64,7 @@ def furnished(actor, ca):
         },
     ]
     rule_set = rulesets.create(actor, name="keep", rules=[{"Conditions": [], "Actions": actions}])
-    parts = {"traffic_policy_id": policy.id, "rule_set_id": rule_set.id}
+    parts: dict[str, Any] = {"traffic_policy_id": policy.id, "rule_set_id": rule_set.id}
     endpoints.create(actor, name="by-secret", type="AUTH", secret_arn=secret.arn, **parts)
     endpoints.create(actor, name="open", type="OPEN", **parts)
     endpoints.create(actor, name="partners", type="MTLS", ca_content=pem_of(ca), **parts)

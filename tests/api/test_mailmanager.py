@@ -1,6 +1,8 @@
 """boto3, unmodified, for Mail Manager: each operation does what it says, and each refusal is the
 service's exception."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -202,7 +204,8 @@ def test_tags_are_added_replaced_and_taken_away(mm):
 @pytest.mark.parametrize("operation", ["tag_resource", "untag_resource", "list_tags_for_resource"])
 def test_tags_of_what_is_not_there(mm, operation):
     arn = "arn:aws:ses:us-east-1:123456789012:mailmanager-traffic-policy/tp-none"
-    extra = {"tag_resource": {"Tags": []}, "untag_resource": {"TagKeys": ["a"]}}.get(operation, {})
+    extras: dict[str, Any] = {"tag_resource": {"Tags": []}, "untag_resource": {"TagKeys": ["a"]}}
+    extra = extras.get(operation, {})
     assert code_of(getattr(mm, operation), ResourceArn=arn, **extra) == "ResourceNotFoundException"
 
 

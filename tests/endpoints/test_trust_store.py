@@ -86,6 +86,7 @@ def test_an_expired_crl_takes_its_ca_with_it(ca, other):
 def test_trust_says_until_when_it_holds(ca):
     contents = read(bundle(ca), crl_of(ca, expires_in=DAY))
     changes_at = contents.trusted_at(NOW).changes_at
+    assert changes_at is not None
     assert changes_at == contents.revocation_lists[0].ends_at
     assert contents.trusted_at(changes_at).authorities
     assert not contents.trusted_at(changes_at + timedelta(seconds=1)).authorities

@@ -37,7 +37,8 @@ class KeepingSpool:
             raise self.fault
         storing = asyncio.ensure_future(self._store(envelope, content))
         self._storing.add(storing)
-        storing.add_done_callback(lambda done: (self._storing.discard(done), settled(done.result())))
+        storing.add_done_callback(self._storing.discard)
+        storing.add_done_callback(lambda done: settled(done.result()))
 
     async def _store(self, envelope: Envelope, content: bytes) -> MailError | None:
         if self.gate is not None:
