@@ -208,7 +208,7 @@ _IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 SPOOL_ALIAS = "spool" if _IS_SQLITE or env.str("SPOOL_URL", default="") else "default"
 if SPOOL_ALIAS == "spool":
     # What an INSERT of many rows keeps to undo itself outgrows 64 KB at once with pages of 32 KB, and would
-    # be a file that is made, written and removed for each batch of mail: a tenth of its CPU time.
+    # be a file that is made, written and removed for each batch of mail.
     DATABASES["spool"] = _database("SPOOL_URL", "spool.sqlite3", "FULL", "PRAGMA temp_store=MEMORY;")
 # Below this much free space on the spool's disk mail is answered 452, so that what is there can go out.
 SPOOL_LEAST_FREE_BYTES = env.int("MAILMANAGER_SPOOL_LEAST_FREE_BYTES", default=100 * 1024 * 1024)
