@@ -5,6 +5,7 @@ import string
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
@@ -44,8 +45,24 @@ def create(actor: Actor, user_name: str) -> NewAccessKey:
     return NewAccessKey(key_id, secret)
 
 
+def visible_to(actor: Actor) -> QuerySet[AccessKey]:
+    """One's own; an administrator sees everybody's."""
+    require(actor, Permission.READ)
+    keys = AccessKey.objects.select_related("user").defer("sealed_secret")
+    return keys if actor.may(Permission.ADMINISTER) else keys.filter(user__username=actor.name)
+
+
+def get(actor: Actor, key_id: str) -> AccessKey:
+    """NotFound in the same words for a key that isn't and one that is somebody else's: that one is none
+    of the actor's business."""
+    key = visible_to(actor).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound(_("There is no access key %(id)s of yours.") % {"id": key_id})
+    return key
+
+
 def set_active(actor: Actor, key_id: str, *, is_active: bool) -> None:
-    key = _owned(actor, key_id)
+    key = get(actor, key_id)
     status = AccessKey.Status.ACTIVE if is_active else AccessKey.Status.INACTIVE
     with transaction.atomic():
         AccessKey.objects.filter(pk=key.pk).update(status=status)
@@ -53,7 +70,7 @@ def set_active(actor: Actor, key_id: str, *, is_active: bool) -> None:
 
 
 def delete(actor: Actor, key_id: str) -> None:
-    key = _owned(actor, key_id)
+    key = get(actor, key_id)
     with transaction.atomic():
         key.delete()
         audit(actor, "access_keys.delete", access_key=key_id)
@@ -86,11 +103,3 @@ def _owner(actor: Actor, user_name: str) -> User:
     if user is None:
         raise NotFound(_("There is no active user %(name)s.") % {"name": user_name})
     return user
-
-
-def _owned(actor: Actor, key_id: str) -> AccessKey:
-    key = AccessKey.objects.filter(pk=key_id).select_related("user").first()
-    if key is None or (key.user.username != actor.name and not actor.may(Permission.ADMINISTER)):
-        # The same words for both: a key that is somebody else's is none of one's business.
-        raise NotFound(_("There is no access key %(id)s of yours.") % {"id": key_id})
-    return key

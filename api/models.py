@@ -29,6 +29,10 @@ class AccessKey(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
 
 class Answered(models.Model):
     """The answer to a request with a ClientToken: the same one again makes nothing a second time."""

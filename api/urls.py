@@ -1,11 +1,11 @@
 """One address for everything, as an endpoint URL of AWS clients."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, path
 
-from api import views
+from api.views.endpoint import endpoint
 
 app_name = "api"
-urlpatterns = [
-    path("", views.endpoint, name="endpoint"),
-    path("<path:path>", views.endpoint),
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", endpoint, name="endpoint"),
+    path("<path:path>", endpoint),
 ]

@@ -56,7 +56,7 @@ GROUPS = (
             Item("secrets", _("Secrets"), "secrets_store:secrets"),
             Item("keys", _("Encryption keys"), "secrets_store:keys"),
             Item("roles", _("Roles"), "destinations:roles"),
-            Item("access_keys", _("Access keys"), "access:access_keys"),
+            Item("access_keys", _("Access keys"), "access_keys:list"),
             Item("people", _("People"), "access:people", ADMINISTRATORS),
             Item("audit", _("Audit log"), "access:audit"),
         ),

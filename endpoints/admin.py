@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from access.services import actor_of
 from endpoints import services, words
-from endpoints.models import EndpointAddress, IngressEndpoint
+from endpoints.models import EndpointAddress, IngressEndpoint, TrustStore
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -87,3 +87,10 @@ class EndpointAddressAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(TrustStore)
+class TrustStoreAdmin(ReadOnlyAdmin):
+    list_display = ["endpoint"]
+    list_select_related = ["endpoint"]
+    search_fields = ["endpoint__name", "endpoint__id"]

@@ -13,6 +13,7 @@ _CONNECT_TIMEOUT_SECONDS = 1.0
 _GREETING_TIMEOUT_SECONDS = 2.0
 _MAX_GREETING_BYTES = 512  # RFC 5321 §4.5.3.1.5: a reply line with CRLF
 _SHOWN_CHARACTERS = 150
+_UNPRINTABLE = re.compile(rb"[^ -~]")
 
 
 def look(endpoint: IngressEndpoint, expected: Service) -> Reason | None:
@@ -41,10 +42,11 @@ def _look_at(address: str, port: int, host_name: str, expected: Service) -> Reas
 
 
 def _greeting(address: str, port: int) -> str:
-    """The first line, without its end; what does not end in time is an OSError (TimeoutError)."""
+    """The first line, without its end, "?" for what is not printable ASCII; OSError (TimeoutError) for what
+    does not end in time."""
     with socket.create_connection((address, port), timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
         connection.settimeout(_GREETING_TIMEOUT_SECONDS)
         with connection.makefile("rb") as received:
             line = received.readline(_MAX_GREETING_BYTES)
         connection.sendall(b"QUIT\r\n")
-    return line.decode("ascii", "replace").rstrip("\r\n")
+    return _UNPRINTABLE.sub(b"?", line.rstrip(b"\r\n")).decode("ascii")

@@ -34,11 +34,11 @@ class Gate:
         if peer in self._unlimited:
             return None
         now = self._clock()
-        self._arrivals.add(peer, now)
         if self._arrivals.is_exceeded(peer, now) or not self._by_address.enter(peer):
             self._all.leave("")
             self._by_endpoint.leave(endpoint_id)
             return reply.TOO_MANY_CONNECTIONS
+        self._arrivals.add(peer, now)
         return None
 
     def leave(self, peer: Address, endpoint_id: str) -> None:

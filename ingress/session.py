@@ -110,6 +110,7 @@ class SmtpSession(asyncio.Protocol):
         address = peer_address(peer[0])
         if address in self._engine.config.proxy_networks:
             self._proxy = ProxyHeader()
+            self._deadline = self._engine.loop.time() + self._engine.config.handshake_timeout_seconds
             self._task = self._engine.loop.create_task(self._read_proxy_header(self._proxy, address))
         else:
             self._begin(address)
@@ -194,6 +195,7 @@ class SmtpSession(asyncio.Protocol):
         self._proxy = None
         if self._transport.is_closing():
             return
+        self._wait_for_peer()
         self._begin(unmapped(peer) if peer is not None else balancer)
         if rest := await header.rest():
             self.data_received(rest)

@@ -1,6 +1,7 @@
 """Many rows in one statement, by hand: an ORM object for each would cost more than the work itself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any
@@ -9,17 +10,22 @@ import psycopg
 from django.db import connections
 
 
-def bulk_cursor(alias: str) -> Any:
+@contextmanager
+def bulk_cursor(alias: str) -> Iterator[Any]:
     """A cursor for `executemany` with %s placeholders, within `transaction.atomic` of the same alias.
+    What it raises are Django's errors.
 
     Django's own, but on PostgreSQL one that sends values as they are, all in one round trip: Django's
     would write each content as hexadecimal text into the statement.
     """
     connection = connections[alias]
-    if connection.vendor != "postgresql":
-        return connection.cursor()
     connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
+    is_postgresql = connection.vendor == "postgresql"
+    with (
+        connection.wrap_database_errors,
+        psycopg.Cursor(connection.connection) if is_postgresql else connection.cursor() as cursor,
+    ):
+        yield cursor
 
 
 def insert_rows(alias: str, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:

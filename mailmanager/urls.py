@@ -15,6 +15,7 @@ urlpatterns = [
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
+    path("access-keys/", include("api.access_key_urls")),
     path("console/", include("console.urls")),
     path("access/", include("access.urls")),
     path("resources/", include("resources.urls")),

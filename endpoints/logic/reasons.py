@@ -20,7 +20,7 @@ class Reason:
     details: dict[str, str] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        return json.dumps({"code": self.code.value, **self.details})
+        return json.dumps({"code": self.code.value, **self.details}, ensure_ascii=False)
 
 
 def read_reason(text: str) -> Reason | None:

@@ -135,6 +135,9 @@ def test_a_listener_that_does_not_greet_is_none(make_endpoint, settings, behavio
         held[0].close()
     assert state(endpoint) == "FAILED"
     assert fail_reason(endpoint) is not None
+    longest = IngressEndpoint._meta.get_field("status_reason").max_length
+    assert longest is not None
+    assert len(endpoint.status_reason) <= longest
 
 
 @committing

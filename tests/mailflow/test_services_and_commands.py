@@ -161,8 +161,9 @@ def test_old_traces_are_forgotten_but_not_of_what_is_under_way(waiting, settings
 
 def test_what_can_not_be_written_of_one_message_does_not_take_the_others_story(waiting):
     lost = Story("9" * 40, events=[Event("x", EventKind.DONE, datetime.now(UTC))])  # no such trace
+    endless = Story(waiting.message_id, events=[Event("z" * 65, EventKind.DONE, datetime.now(UTC))])
     told = Story(waiting.message_id, events=[Event("y", EventKind.DONE, datetime.now(UTC))])
-    trace.write([lost, told])
+    trace.write([lost, endless, told])
     assert TraceEvent.objects.filter(key="y").exists()
     assert not TraceEvent.objects.filter(key="x").exists()
 
