@@ -1,9 +1,12 @@
 """Tags, as Key and Value pairs."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from api.call import Document
 from core.errors import Invalid, Problem
+from resources.models import Tag
 
 
 def tags_from(
@@ -20,3 +23,11 @@ def tags_from(
 
 def tag_list(tags: dict[str, str], key: str = "Key", value: str = "Value") -> list[dict[str, Any]]:
     return [{key: name, value: text} for name, text in tags.items()]
+
+
+def tags_by_arn(arns: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Of many resources, in one query; {} for one that has none."""
+    tags: dict[str, dict[str, str]] = defaultdict(dict)
+    for tag in Tag.objects.filter(resource_arn__in=list(arns)).order_by("resource_arn", "key"):
+        tags[tag.resource_arn][tag.key] = tag.value
+    return tags

@@ -1,5 +1,7 @@
 """How many requests a second an access key may make."""
 
+import threading
+
 import redis
 import structlog
 from django.conf import settings
@@ -10,6 +12,7 @@ log = structlog.get_logger()
 
 _TIMEOUT_SECONDS = 0.2
 _connections: dict[str, redis.Redis] = {}
+_making = threading.Lock()
 
 
 def count(service: str, access_key_id: str, second: int) -> None:
@@ -31,8 +34,11 @@ def count(service: str, access_key_id: str, second: int) -> None:
 def _client() -> redis.Redis:
     """One pool for each address in a process."""
     url = settings.REDIS_URL
-    if url not in _connections:
-        _connections[url] = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
-        )
-    return _connections[url]
+    # Without the lock two first requests make two; the one that is forgotten closes its connections
+    # while a request still reads from one.
+    with _making:
+        if url not in _connections:
+            _connections[url] = redis.Redis.from_url(
+                url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS
+            )
+        return _connections[url]

@@ -10,7 +10,7 @@ from access.logic.policy_document import PolicyKind, parse
 from api.call import Call, Document, Operation
 from api.errors import ApiError
 from api.pagination import RESULTS, page_of
-from api.tag_members import tag_list, tags_from
+from api.tag_members import tag_list, tags_by_arn, tags_from
 from core.errors import Conflict, Invalid
 from resources.models import Tag
 from resources.services import change_tags, tags_of
@@ -48,7 +48,7 @@ def create(call: Call) -> Document:
 def describe(call: Call) -> Document:
     secret = secrets.get(call.input["SecretId"])
     return {
-        **_entry(secret),
+        **_entry(secret, tags_of(secret.arn)),
         "VersionIdsToStages": {
             version.version_id: [stage.name for stage in version.stages.all()]
             for version in secret.versions.prefetch_related("stages")
@@ -110,7 +110,9 @@ def list_all(call: Call) -> Document:
     for wish in call.input.get("Filters") or ():
         rows = rows.filter(_filter(wish))
     page = page_of(call, rows, RESULTS, key="name")
-    return {"SecretList": [_entry(secret) for secret in page.rows], "NextToken": page.next_token}
+    tags = tags_by_arn(secret.arn for secret in page.rows)
+    entries = [_entry(secret, tags[secret.arn]) for secret in page.rows]
+    return {"SecretList": entries, "NextToken": page.next_token}
 
 
 def list_versions(call: Call) -> Document:
@@ -271,7 +273,7 @@ def _named(secret: Secret) -> Document:
     return {"ARN": secret.arn, "Name": secret.name}
 
 
-def _entry(secret: Secret) -> Document:
+def _entry(secret: Secret, tags: dict[str, str]) -> Document:
     """What ListSecrets and DescribeSecret both say."""
     return {
         "ARN": secret.arn,
@@ -289,7 +291,7 @@ def _entry(secret: Secret) -> Document:
         "LastAccessedDate": secret.last_accessed_at,
         "DeletedDate": secret.deletion_at,
         "CreatedDate": secret.created_at,
-        "Tags": tag_list(tags_of(secret.arn)),
+        "Tags": tag_list(tags),
     }
 
 

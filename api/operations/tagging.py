@@ -1,7 +1,6 @@
 """resourcegroupstaggingapi: everything that is tagged, whatever service it belongs to."""
 
 import re
-from collections import defaultdict
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +9,7 @@ from django.db.models import Q, QuerySet
 from api.call import Call, Document, Operation
 from api.errors import ApiError
 from api.pagination import Paging, page_of
-from api.tag_members import tag_list
+from api.tag_members import tag_list, tags_by_arn
 from resources.models import Tag
 
 _PAGING = Paging("ResourcesPerPage", "PaginationToken", 50)
@@ -33,7 +32,7 @@ def get_resources(call: Call) -> Document:
             matching = matching.filter(value__in=values)
         rows = rows.filter(resource_arn__in=matching.values("resource_arn"))
     page = page_of(call, rows.values("resource_arn").distinct(), _PAGING, key="resource_arn")
-    tags = _tags_by_arn([row["resource_arn"] for row in page.rows])
+    tags = tags_by_arn([row["resource_arn"] for row in page.rows])
     return {
         "PaginationToken": page.next_token or "",
         "ResourceTagMappingList": [
@@ -63,13 +62,6 @@ def _arn_prefix(name: str) -> str:
         return prefix
     # `secret:NAME`, but `key/ID` and all others.
     return f"{prefix}{match['type']}{':' if match['service'] == 'secretsmanager' else '/'}"
-
-
-def _tags_by_arn(arns: list[str]) -> dict[str, dict[str, str]]:
-    tags: dict[str, dict[str, str]] = defaultdict(dict)
-    for tag in Tag.objects.filter(resource_arn__in=arns).order_by("resource_arn", "key"):
-        tags[tag.resource_arn][tag.key] = tag.value
-    return tags
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -1,5 +1,7 @@
 """Who may come in through the API's door, over HTTP."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import botocore.auth
@@ -10,7 +12,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from access.models import User
-from api import access_keys
+from api import access_keys, throttling
 from api.access_keys import NewAccessKey
 from api.models import AccessKey
 from tests.api.conftest import send
@@ -102,6 +104,19 @@ def test_without_redis_nobody_is_throttled(client, settings):
     settings.API_REQUESTS_PER_SECOND = 0
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     client("mailmanager").list_relays()
+
+
+def test_first_requests_at_the_same_time_share_one_connection_pool(redis_server, monkeypatch):
+    for _ in range(30):
+        monkeypatch.setattr(throttling, "_connections", {})
+        together = threading.Barrier(8)
+
+        def ask(_, together=together):
+            together.wait()
+            return throttling._client()
+
+        with ThreadPoolExecutor(8) as pool:
+            assert len(set(map(id, pool.map(ask, range(8))))) == 1
 
 
 def test_caller_identity(client, access_key):

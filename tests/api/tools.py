@@ -17,7 +17,7 @@ import pytest
 AWSCLI = "awscli==1.46.3"
 CUSTODIAN = "c7n==0.9.53"
 JAVASCRIPT_SDK = "@aws-sdk/client-mailmanager@3.1112.0"
-MOTO = "moto[server]==5.1.16"
+MOTO = "moto[server]==5.2.5"
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailmanager-tools"
 
