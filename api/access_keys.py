@@ -3,6 +3,7 @@
 import secrets
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -88,9 +89,14 @@ def find_active(key_id: str) -> AccessKey | None:
 def secret_of(key: AccessKey) -> str | None:
     """None where it can't be opened: a root key that is not here any more."""
     try:
-        return key_material.decrypt(bytes(key.sealed_secret), _context(key.pk)).decode()
+        return _opened(key.pk, bytes(key.sealed_secret))
     except Invalid:
         return None
+
+
+@lru_cache(maxsize=1000)  # a third of a request's time; whether the key still holds is asked each time
+def _opened(key_id: str, sealed: bytes) -> str:
+    return key_material.decrypt(sealed, _context(key_id)).decode()
 
 
 def _context(key_id: str) -> dict[str, str]:
