@@ -195,8 +195,9 @@ def _database(variable: str, file_name: str, synchronous: str, more: str = "") -
         # In a file as in real life: an in-memory database knows no second process and no WAL.
         config["TEST"] = {"NAME": str(DATA_DIR / f"test_{file_name}")}
     else:
-        config["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
         config["CONN_HEALTH_CHECKS"] = True
+    # SQLite too: opening the file for each request takes as long as a request of the API does.
+    config["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
     return config
 
 
