@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import kombu.pools
 import pytest
 from celery import current_app
 
@@ -121,10 +122,16 @@ def broker_away(tmp_path):
     """Celery's broker is a socket that nobody listens on."""
     url = current_app.conf.broker_url
     current_app.conf.broker_url = f"redis+socket://{tmp_path}/nobody.sock"
-    current_app.pool.force_close_all()
+    _forget_connections()
     yield
     current_app.conf.broker_url = url
-    current_app.pool.force_close_all()
+    _forget_connections()
+
+
+def _forget_connections():
+    """As a child does after a fork: a pool that is only closed stays closed for every later test."""
+    kombu.pools.reset()
+    current_app._after_fork()
 
 
 def is_all_done():
