@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from django.test import Client
+from django.urls import reverse
 
-from access.models import AuditEntry
+from access.models import AuditEntry, User
 from endpoints.models import IngressEndpoint
 from policies.models import TrafficPolicy
 from tests.api.documents import RULE, STATEMENT, endpoint_of, policy_of, relay_of, rule_set_of
@@ -250,6 +252,22 @@ def test_api_and_console_write_the_same_audit_entries(mm):
         ("owner", "127.0.0.1", "policies.create"),
         ("owner", "127.0.0.1", "policies.delete"),
     ]
+
+
+def test_what_the_api_made_is_edited_in_the_console_and_read_by_the_api(mm):
+    relay_id = relay_of(mm, "office")
+    browser = Client()
+    browser.force_login(User.objects.get(username="owner"))
+    form = {"name": "office", "server_name": "mx2.example", "server_port": "587", "tls": "OPTIONAL"}
+    browser.post(reverse("relays:edit", args=[relay_id]), form)
+    got = mm.get_relay(RelayId=relay_id)
+    assert (got["ServerName"], got["ServerPort"]) == ("mx2.example", 587)
+    mm.update_relay(RelayId=relay_id, ServerPort=25)
+    told = browser.get(reverse("relays:detail", args=[relay_id])).content.decode()
+    assert "mx2.example" in told
+    changes = AuditEntry.objects.filter(action="relays.update").order_by("pk")
+    assert [entry.detail["changed"] for entry in changes] == [["server_name", "server_port"], ["server_port"]]
+    assert {(entry.actor, entry.resource_arn) for entry in changes} == {("owner", got["RelayArn"])}
 
 
 def test_viewer_reads_and_changes_nothing(client, mm, viewer_key):
