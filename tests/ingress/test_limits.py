@@ -146,14 +146,20 @@ def test_a_balancers_header_tells_the_client(make_ingress, dial, header, peer_ad
 
 
 @pytest.mark.parametrize(
-    "beginning", [b"EHLO c.example\r\n", b"PROXY TCP4 nonsense\r\n", b"PROXY " + b"x" * 200]
+    "beginning", [b"EHLO c.example\r\n", b"PROXY TCP4 nonsense\r\n", b"PROXY " + b"x" * 200 + b"\r\n"]
 )
 def test_from_a_balancer_nothing_but_a_header_is_taken(make_ingress, dial, beginning):
+    ingress = make_ingress(served(), proxy_networks=NetworkSet(["127.0.0.0/8"]))
+    with dial(ingress, greeting=False) as peer:
+        peer.sends(beginning)
+        assert peer.is_closed
+
+
+def test_a_balancers_header_that_never_comes_ends_the_connection(make_ingress, dial):
     ingress = make_ingress(
         served(), proxy_networks=NetworkSet(["127.0.0.0/8"]), handshake_timeout_seconds=0.2
     )
     with dial(ingress, greeting=False) as peer:
-        peer.sends(beginning)
         assert peer.is_closed
 
 
