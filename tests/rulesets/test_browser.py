@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from rulesets import services
 from rulesets.models import RuleSet
@@ -83,6 +83,23 @@ def test_a_rule_set_is_made_without_a_new_page(open_page):
         rule(mailbox()),
         rule(add_header("X-Spam", "yes"), DROP, when=recipient("trap@y.example"), unless=tls(), name="spam"),
     ]
+
+
+def test_what_is_typed_while_the_server_answers_stays(open_page):
+    page = open_page(reverse("rulesets:create"))
+    page.get_by_role("button", name="Create new rule").click()
+    page.locator("#actions-0-kind").select_option("AddHeader")
+    page.get_by_label("Header name").fill("X-Spam")
+    held: list[Route] = []
+    page.route("**" + reverse("rulesets:create"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**" + reverse("rulesets:create")):
+        page.get_by_role("button", name="Add new action").click()
+    page.get_by_label("Header value").fill("yes")
+    page.get_by_label("Header name").fill("X-Junk")
+    held[0].continue_()
+    expect(page.locator("#actions-1-kind")).to_be_visible()
+    expect(page.get_by_label("Header name")).to_have_value("X-Junk")
+    expect(page.get_by_label("Header value")).to_have_value("yes")
 
 
 def test_enter_in_a_field_saves_and_removes_nothing(open_page, actor):
