@@ -55,6 +55,7 @@ class Connection(Protocol):
     tls_cipher: str
     client_certificate: ClientCertificate | None
     conversation: Conversation
+    note_message: Callable[[int, int], None] | None  # its recipients and bytes; None: nobody counts them
 
 
 class Acceptance:
@@ -96,6 +97,8 @@ class Acceptance:
             tally = self._tally.by_type[connection.conversation.terms.endpoint.type]
             tally.messages += 1
             tally.message_bytes += envelope.size_bytes
+            if connection.note_message is not None:
+                connection.note_message(len(envelope.forward_paths), envelope.size_bytes)
             self._journal.accepted(envelope)
             answer(reply.accepted(envelope.message_id))
 

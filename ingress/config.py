@@ -25,8 +25,19 @@ class IngressConfig:
     max_connections: int = 20_000
     max_connections_per_endpoint: int = 0
     max_connections_per_address: int = 100
-    max_new_connections_per_minute: int = 600
-    max_auth_failures: int = 10  # of an address in 10 minutes
+    max_new_connections_per_minute: int = 600  # of an address
+    # In a minute.
+    max_messages_per_address: int = 0
+    max_recipients_per_address: int = 0
+    max_bytes_per_address: int = 0
+    max_errors_per_address: int = 1000
+    max_messages_per_endpoint: int = 0
+    max_recipients_per_endpoint: int = 0
+    max_bytes_per_endpoint: int = 0
+    max_errors_per_endpoint: int = 0
+    # In ten minutes.
+    max_auth_failures: int = 10  # of an address
+    max_auth_failures_per_endpoint: int = 0
     unlimited_networks: NetworkSet = field(default_factory=lambda: NetworkSet(["127.0.0.0/8", "::1/128"]))
     proxy_networks: NetworkSet = field(default_factory=lambda: NetworkSet([]))
     idle_timeout_seconds: float = 300  # RFC 5321 §4.5.3.2.7: at least 5 minutes
@@ -55,7 +66,16 @@ class IngressConfig:
             max_connections_per_endpoint=settings.INGRESS_MAX_CONNECTIONS_PER_ENDPOINT,
             max_connections_per_address=settings.INGRESS_MAX_CONNECTIONS_PER_ADDRESS,
             max_new_connections_per_minute=settings.INGRESS_MAX_NEW_CONNECTIONS_PER_MINUTE,
+            max_messages_per_address=settings.INGRESS_MAX_MESSAGES_PER_ADDRESS,
+            max_recipients_per_address=settings.INGRESS_MAX_RECIPIENTS_PER_ADDRESS,
+            max_bytes_per_address=settings.INGRESS_MAX_BYTES_PER_ADDRESS,
+            max_errors_per_address=settings.INGRESS_MAX_ERRORS_PER_ADDRESS,
+            max_messages_per_endpoint=settings.INGRESS_MAX_MESSAGES_PER_ENDPOINT,
+            max_recipients_per_endpoint=settings.INGRESS_MAX_RECIPIENTS_PER_ENDPOINT,
+            max_bytes_per_endpoint=settings.INGRESS_MAX_BYTES_PER_ENDPOINT,
+            max_errors_per_endpoint=settings.INGRESS_MAX_ERRORS_PER_ENDPOINT,
             max_auth_failures=settings.INGRESS_MAX_AUTH_FAILURES,
+            max_auth_failures_per_endpoint=settings.INGRESS_MAX_AUTH_FAILURES_PER_ENDPOINT,
             unlimited_networks=NetworkSet(settings.INGRESS_UNLIMITED_NETWORKS),
             proxy_networks=NetworkSet(settings.INGRESS_PROXY_NETWORKS),
             idle_timeout_seconds=settings.INGRESS_IDLE_TIMEOUT_SECONDS,

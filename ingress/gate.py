@@ -1,15 +1,62 @@
-"""Who may come in: the limits of the process, of an endpoint, of an address."""
+"""Who may come in, and how much it may bring: the limits of the process, of an endpoint, of an address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import structlog
 
 from core import reply
 from core.cidr import Address
 from core.reply import Reply
 from ingress.config import IngressConfig
-from ingress.logic.limits import Concurrency, Limited, LimitKind, Rate
+from ingress.logic.accounts import Account, Book
+from ingress.logic.limits import Limited, LimitKind, Measure, Rate, address_of, key_of
 
-_MINUTE = 60.0
-_AUTH_WINDOW_SECONDS = 600.0
+log = structlog.get_logger()
+
+_MINUTE = 60
+_AUTH_WINDOW_SECONDS = 600
+
+_AT_THE_DOOR = (Measure.CONNECTIONS, Measure.NEW, Measure.ERRORS)
+_AT_MAIL = (Measure.MESSAGES, Measure.RECIPIENTS, Measure.BYTES)
+_AT_AUTH = (Measure.FAILED_AUTH,)
+
+_OF_PROCESS = {Measure.CONNECTIONS: LimitKind.ALL_CONNECTIONS}
+_OF_ENDPOINT = {
+    Measure.CONNECTIONS: LimitKind.OF_ENDPOINT,
+    Measure.MESSAGES: LimitKind.ENDPOINT_MESSAGES,
+    Measure.RECIPIENTS: LimitKind.ENDPOINT_RECIPIENTS,
+    Measure.BYTES: LimitKind.ENDPOINT_BYTES,
+    Measure.ERRORS: LimitKind.ENDPOINT_ERRORS,
+    Measure.FAILED_AUTH: LimitKind.ENDPOINT_FAILED_AUTH,
+}
+_OF_ADDRESS = {
+    Measure.CONNECTIONS: LimitKind.OF_ADDRESS,
+    Measure.NEW: LimitKind.NEW,
+    Measure.MESSAGES: LimitKind.ADDRESS_MESSAGES,
+    Measure.RECIPIENTS: LimitKind.ADDRESS_RECIPIENTS,
+    Measure.BYTES: LimitKind.ADDRESS_BYTES,
+    Measure.ERRORS: LimitKind.ADDRESS_ERRORS,
+    Measure.FAILED_AUTH: LimitKind.FAILED_AUTH,
+}
+_REPLIES = {
+    LimitKind.ALL_CONNECTIONS: reply.SERVER_BUSY,
+    LimitKind.OF_ENDPOINT: reply.SERVER_BUSY,
+    LimitKind.ENDPOINT_MESSAGES: reply.ENDPOINT_HAS_ENOUGH,
+    LimitKind.ENDPOINT_RECIPIENTS: reply.ENDPOINT_HAS_ENOUGH,
+    LimitKind.ENDPOINT_BYTES: reply.ENDPOINT_HAS_ENOUGH,
+    LimitKind.ENDPOINT_ERRORS: reply.ENDPOINT_HAD_ERRORS,
+    LimitKind.ENDPOINT_FAILED_AUTH: reply.AUTH_TOO_MANY,
+    LimitKind.OF_ADDRESS: reply.TOO_MANY_CONNECTIONS,
+    LimitKind.NEW: reply.TOO_MANY_CONNECTIONS,
+    LimitKind.ADDRESS_MESSAGES: reply.TOO_MUCH_MAIL,
+    LimitKind.ADDRESS_RECIPIENTS: reply.TOO_MUCH_MAIL,
+    LimitKind.ADDRESS_BYTES: reply.TOO_MUCH_MAIL,
+    LimitKind.ADDRESS_ERRORS: reply.ADDRESS_HAD_ERRORS,
+    LimitKind.FAILED_AUTH: reply.AUTH_TOO_MANY,
+}
+
+_Accounts = Sequence[tuple[Book, Account]]
 
 
 class Gate:
@@ -18,49 +65,133 @@ class Gate:
     def __init__(self, config: IngressConfig, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._unlimited = config.unlimited_networks
-        self._all = Concurrency(config.max_connections)
-        self._by_endpoint = Concurrency(config.max_connections_per_endpoint)
-        self._by_address = Concurrency(config.max_connections_per_address)
-        self._arrivals = Rate(config.max_new_connections_per_minute, _MINUTE)
-        self._failed_auth = Rate(config.max_auth_failures, _AUTH_WINDOW_SECONDS)
+        self._process = Book(_OF_PROCESS, max_connections=config.max_connections, rates={})
+        self._all = self._process.account("")
+        self._endpoints = Book(
+            _OF_ENDPOINT,
+            max_connections=config.max_connections_per_endpoint,
+            rates=_rates(
+                {
+                    Measure.MESSAGES: config.max_messages_per_endpoint,
+                    Measure.RECIPIENTS: config.max_recipients_per_endpoint,
+                    Measure.BYTES: config.max_bytes_per_endpoint,
+                    Measure.ERRORS: config.max_errors_per_endpoint,
+                    Measure.FAILED_AUTH: config.max_auth_failures_per_endpoint,
+                }
+            ),
+        )
+        self._addresses = Book(
+            _OF_ADDRESS,
+            max_connections=config.max_connections_per_address,
+            rates=_rates(
+                {
+                    Measure.NEW: config.max_new_connections_per_minute,
+                    Measure.MESSAGES: config.max_messages_per_address,
+                    Measure.RECIPIENTS: config.max_recipients_per_address,
+                    Measure.BYTES: config.max_bytes_per_address,
+                    Measure.ERRORS: config.max_errors_per_address,
+                    Measure.FAILED_AUTH: config.max_auth_failures,
+                }
+            ),
+            name_of=address_of,
+        )
+        self._books = (self._process, self._endpoints, self._addresses)
 
-    def enter(self, peer: Address, endpoint_id: str) -> Reply | None:
-        """None where it may come in, and then has to `leave`."""
-        if not self._all.enter(""):
-            return reply.SERVER_BUSY
-        if not self._by_endpoint.enter(endpoint_id):
-            self._all.leave("")
-            return reply.SERVER_BUSY
-        if peer in self._unlimited:
-            return None
-        now = self._clock()
-        if self._arrivals.is_exceeded(peer, now) or not self._by_address.enter(peer):
-            self._all.leave("")
-            self._by_endpoint.leave(endpoint_id)
-            return reply.TOO_MANY_CONNECTIONS
-        self._arrivals.add(peer, now)
+    def enter(self, peer: Address, endpoint_id: str) -> "Ticket | Reply":
+        """What the one who came in holds until it leaves, or what it hears instead."""
+        now_ms = self.now_ms()
+        accounts = [(self._process, self._all), (self._endpoints, self._endpoints.account(endpoint_id))]
+        if peer not in self._unlimited:
+            accounts.append((self._addresses, self._addresses.account(key_of(peer))))
+        refusal = self.refusal(accounts, _AT_THE_DOOR, now_ms)
+        if refusal is not None:
+            return refusal
+        for book, account in accounts:
+            book.enter(account, now_ms)
+        return Ticket(self, accounts)
+
+    def refusal(self, accounts: _Accounts, measures: Sequence[Measure], now_ms: int) -> Reply | None:
+        """None where all of `accounts` have room for more of all `measures`."""
+        for book, account in accounts:
+            measure = book.full(account, measures, now_ms)
+            if measure is not None:
+                reached = book.refuse(account, measure, now_ms)
+                if reached is not None:
+                    log.warning("limit_reached", limit=reached.kind, key=reached.key, count=reached.count)
+                return _REPLIES[book.kinds[measure]]
         return None
 
-    def leave(self, peer: Address, endpoint_id: str) -> None:
-        self._all.leave("")
-        self._by_endpoint.leave(endpoint_id)
-        if peer not in self._unlimited:
-            self._by_address.leave(peer)
+    def limited(self, at: float) -> list[Limited]:
+        """Who is limited now, which is `at` by the clock on the wall. For once a second: it looks through
+        all who were. Those who are no more are logged."""
+        now_ms = self.now_ms()
+        ahead = at - now_ms / 1000
+        limited: list[Limited] = []
+        for book in self._books:
+            now, over = book.limited(now_ms)
+            for one in now:
+                until_at = None if one.until_at is None else one.until_at + ahead
+                limited.append(replace(one, since_at=one.since_at + ahead, until_at=until_at))
+            for one in over:
+                seconds = round(now_ms / 1000 - one.since_at)
+                log.info("limit_lifted", limit=one.kind, key=one.key, refused=one.refused, seconds=seconds)
+        return limited
 
-    def note_failed_auth(self, peer: Address) -> None:
-        if peer not in self._unlimited:
-            self._failed_auth.add(peer, self._clock())
+    def refusals(self) -> Mapping[LimitKind, int]:
+        """How often each limit refused something, since the process began."""
+        return {kind: count for book in self._books for kind, count in book.refusals.items()}
 
-    def has_failed_often(self, peer: Address) -> bool:
-        return peer not in self._unlimited and self._failed_auth.is_exceeded(peer, self._clock())
+    def now_ms(self) -> int:
+        return int(self._clock() * 1000)
 
-    def limited(self) -> list[Limited]:
-        """Who is at a limit now. For once a second: it looks through all who are counted."""
-        now = self._clock()
-        return [
-            *(Limited(LimitKind.ALL_CONNECTIONS, "", n) for _, n in self._all.full()),
-            *(Limited(LimitKind.OF_ENDPOINT, str(key), n) for key, n in self._by_endpoint.full()),
-            *(Limited(LimitKind.OF_ADDRESS, str(key), n) for key, n in self._by_address.full()),
-            *(Limited(LimitKind.NEW, str(key), n) for key, n in self._arrivals.exceeded(now)),
-            *(Limited(LimitKind.FAILED_AUTH, str(key), n) for key, n in self._failed_auth.exceeded(now)),
-        ]
+
+class Ticket:
+    """Of one connection, from `Gate.enter` to `leave`.
+
+    `limits_mail`: false, and mail need neither be asked for nor told of.
+    """
+
+    __slots__ = ("_accounts", "_gate", "_of_mail", "limits_mail")
+
+    def __init__(self, gate: Gate, accounts: _Accounts) -> None:
+        self._gate = gate
+        self._accounts = accounts
+        self._of_mail = [pair for pair in accounts if pair[0].has_rate(_AT_MAIL)]
+        self.limits_mail = bool(self._of_mail)
+
+    def mail_refusal(self) -> Reply | None:
+        """What MAIL is answered where there was enough mail already."""
+        return self._gate.refusal(self._of_mail, _AT_MAIL, self._gate.now_ms())
+
+    def note_message(self, recipients: int, size_bytes: int) -> None:
+        """One was accepted."""
+        now_ms = self._gate.now_ms()
+        for book, account in self._of_mail:
+            book.add(account, Measure.MESSAGES, 1, now_ms)
+            book.add(account, Measure.RECIPIENTS, recipients, now_ms)
+            book.add(account, Measure.BYTES, size_bytes, now_ms)
+
+    def auth_refusal(self) -> Reply | None:
+        """What AUTH is answered, unseen, where it failed too often."""
+        return self._gate.refusal(self._accounts, _AT_AUTH, self._gate.now_ms())
+
+    def note_failed_auth(self) -> None:
+        now_ms = self._gate.now_ms()
+        for book, account in self._accounts:
+            book.add(account, Measure.FAILED_AUTH, 1, now_ms)
+
+    def leave(self, errors: int) -> None:
+        """`errors`: commands that were wrong, and recipients that were refused."""
+        now_ms = self._gate.now_ms()
+        for book, account in self._accounts:
+            if errors:
+                book.add(account, Measure.ERRORS, errors, now_ms)
+            book.leave(account, now_ms)
+
+
+def _rates(limits: Mapping[Measure, int]) -> dict[Measure, Rate]:
+    return {
+        measure: Rate(limit, _AUTH_WINDOW_SECONDS if measure is Measure.FAILED_AUTH else _MINUTE)
+        for measure, limit in limits.items()
+        if limit
+    }

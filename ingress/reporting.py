@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,6 +95,8 @@ class Reporter:
             totals[registry.MESSAGE_BYTES, label] = of_type.message_bytes
         for (code, enhanced_code), count in tally.refusals.items():
             totals[registry.REFUSALS, (str(code), enhanced_code)] = count
+        for kind, count in engine.gate.refusals().items():
+            totals[registry.LIMIT_REFUSALS, (kind.value,)] = count
         for result, count in tally.handshakes.items():
             totals[registry.HANDSHAKES, (str(result),)] = count
         for result, count in tally.authentications.items():
@@ -102,7 +105,7 @@ class Reporter:
             at=engine.loop.time(),
             totals=totals,
             open_sessions={kind.value: one.open_sessions for kind, one in tally.by_type.items()},
-            limited=engine.gate.limited(),
+            limited=engine.gate.limited(time.time()),
             commits=self._spool.take_commits(),
             budget_used_bytes=engine.budget.used_bytes,
             budget_limit_bytes=engine.budget.limit_bytes,
@@ -171,7 +174,7 @@ class _Desk:
             commit_p99_ms=_percentile(milliseconds, 0.99),
             budget_used_bytes=reading.budget_used_bytes,
             budget_limit_bytes=reading.budget_limit_bytes,
-            limited=tuple(sorted(reading.limited, key=lambda one: -one.count)[:MAX_LIMITED]),
+            limited=tuple(sorted(reading.limited, key=lambda one: -one.refused)[:MAX_LIMITED]),
         )
 
 

@@ -48,9 +48,7 @@ class Report:
     @classmethod
     def from_text(cls, text: str | bytes) -> "Report":
         document = json.loads(text)
-        limited = tuple(
-            Limited(LimitKind(one["kind"]), one["key"], one["count"]) for one in document.pop("limited")
-        )
+        limited = tuple(Limited(**{**one, "kind": LimitKind(one["kind"])}) for one in document.pop("limited"))
         return cls(**document, limited=limited)
 
 

@@ -19,6 +19,7 @@ from core.reply import Reply
 from endpoints.logic.trust_store import Trust
 from ingress.acceptance import local_error
 from ingress.client_certificates import admission
+from ingress.gate import Ticket
 from ingress.logic.conversation import Conversation
 from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused
 from ingress.passwords import Overloaded
@@ -60,17 +61,20 @@ class SmtpSession(asyncio.Protocol):
         "_session_id",
         "_tally",
         "_task",
+        "_ticket",
         "_transport",
         "client_certificate",
         "conversation",
         "endpoint_address",
         "listener",
+        "note_message",
         "peer_address",
         "tls_cipher",
     )
 
     conversation: Conversation  # from the greeting on; before it there is none to be asked
     _tally: TypeTally  # the same: where it is counted as open
+    _ticket: Ticket  # the same: of the gate
 
     def __init__(self, engine: "Engine", listener: "Listener") -> None:
         self._engine = engine
@@ -79,6 +83,7 @@ class SmtpSession(asyncio.Protocol):
         self.peer_address = ""
         self.tls_cipher = ""
         self.client_certificate: ClientCertificate | None = None
+        self.note_message: Callable[[int, int], None] | None = None
         self._endpoint_id = listener.endpoint_id  # as it was counted at the gate
         self._session_id = ""
         self._transport: Any = None
@@ -145,7 +150,7 @@ class SmtpSession(asyncio.Protocol):
             self._is_admitted = False
             self.conversation.close()
             self._tally.open_sessions -= 1
-            self._engine.gate.leave(self.conversation.peer, self._endpoint_id)
+            self._ticket.leave(self.conversation.errors)
         elif self._proxy is not None:
             self._proxy.end()
 
@@ -160,24 +165,30 @@ class SmtpSession(asyncio.Protocol):
 
     def _begin(self, peer: Address) -> None:
         self.peer_address = str(peer)
-        terms, gate = self.listener.terms, self._engine.gate
+        terms = self.listener.terms
         if terms is None:
             self._turn_away(reply.ENDPOINT_CLOSED)
-        elif refusal := gate.enter(peer, self._endpoint_id):
+            return
+        ticket = self._engine.gate.enter(peer, self._endpoint_id)
+        if isinstance(ticket, Reply):
             log.info(
                 "connection_refused",
                 peer=self.peer_address,
                 endpoint=self._endpoint_id,
-                reason=refusal.text,
+                reason=ticket.text,
             )
-            self._turn_away(refusal)
+            self._turn_away(ticket)
         else:
+            self._ticket = ticket
+            if ticket.limits_mail:
+                self.note_message = ticket.note_message
             self.conversation = Conversation(
                 terms,
                 session=Session(self._engine.loop),
                 new_envelope=SmtpEnvelope,
                 budget=self._engine.budget,
                 peer=peer,
+                mail_refusal=ticket.mail_refusal if ticket.limits_mail else None,
             )
             self._is_admitted = True
             self._tally = self._engine.tally.by_type[terms.endpoint.type]
@@ -280,8 +291,8 @@ class SmtpSession(asyncio.Protocol):
         if endpoint.auth_problem:
             log.error("auth_unavailable", endpoint=endpoint.id, reason=endpoint.auth_problem)
             return reply.AUTH_UNAVAILABLE
-        if engine.gate.has_failed_often(self.conversation.peer):
-            return self._auth_failed(reply.AUTH_TOO_MANY)
+        if refusal := self._ticket.auth_refusal():
+            return self._auth_failed(refusal)
         try:
             result = await engine.passwords.check(
                 endpoint, LoginPassword(event.login, event.password), datetime.now(UTC)
@@ -294,7 +305,7 @@ class SmtpSession(asyncio.Protocol):
             return reply.AUTH_UNAVAILABLE
         if result.success:
             return reply.AUTH_SUCCEEDED
-        engine.gate.note_failed_auth(self.conversation.peer)
+        self._ticket.note_failed_auth()
         return self._auth_failed(reply.AUTH_INVALID)
 
     def _auth_failed(self, outcome: Reply) -> Reply:

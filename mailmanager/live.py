@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from core.units import format_size
 from endpoints.models import IngressEndpoint
 from ingress import reports
 from ingress.logic.limits import LimitKind
@@ -21,6 +23,7 @@ REASONS: dict[str, str | Promise] = {
     "421 4.3.2": _("Too many connections, endpoint closed, or shutting down"),
     "421 4.4.2": _("Idle for too long, or too slow"),
     "421 4.7.0": _("Too many connections or errors of one address"),
+    "450 4.7.1": _("Too much mail from one address, or for one endpoint"),
     "451 4.3.0": _("Fault of ours; the log tells of it"),
     "451 4.3.2": _("Endpoint not ready yet"),
     "452 4.3.1": _("Storage full, or too much in memory"),
@@ -34,10 +37,21 @@ REASONS: dict[str, str | Promise] = {
 LIMITS: dict[LimitKind, str | Promise] = {
     LimitKind.ALL_CONNECTIONS: _("Connections of a process"),
     LimitKind.OF_ENDPOINT: _("Connections to an endpoint"),
+    LimitKind.ENDPOINT_MESSAGES: _("Messages for an endpoint in a minute"),
+    LimitKind.ENDPOINT_RECIPIENTS: _("Recipients for an endpoint in a minute"),
+    LimitKind.ENDPOINT_BYTES: _("Bytes for an endpoint in a minute"),
+    LimitKind.ENDPOINT_ERRORS: _("Errors at an endpoint in a minute"),
+    LimitKind.ENDPOINT_FAILED_AUTH: _("Failed sign-ins to an endpoint in ten minutes"),
     LimitKind.OF_ADDRESS: _("Connections from an address"),
     LimitKind.NEW: _("New connections from an address in a minute"),
+    LimitKind.ADDRESS_MESSAGES: _("Messages from an address in a minute"),
+    LimitKind.ADDRESS_RECIPIENTS: _("Recipients from an address in a minute"),
+    LimitKind.ADDRESS_BYTES: _("Bytes from an address in a minute"),
+    LimitKind.ADDRESS_ERRORS: _("Errors of an address in a minute"),
     LimitKind.FAILED_AUTH: _("Failed sign-ins from an address in ten minutes"),
 }
+_OF_ENDPOINTS = {kind for kind in LimitKind if kind.startswith("endpoint_")}
+_OF_BYTES = {LimitKind.ENDPOINT_BYTES, LimitKind.ADDRESS_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +64,15 @@ class Reason:
 @dataclass(frozen=True, slots=True)
 class LimitedRow:
     """`who`: an address, or an endpoint's name, or "" for a whole process. `endpoint_id` "" but for an
-    endpoint that there is."""
+    endpoint that there is. `until_at` None: until connections end."""
 
     who: str
     endpoint_id: str
     limit: str | Promise
-    count: int
+    count: str
+    refused: int
+    since_at: datetime
+    until_at: datetime | None
     process: str
 
 
@@ -119,14 +136,20 @@ def _reasons(buckets: Sequence[Mapping[str, int]]) -> list[Reason]:
 
 
 def _limited(told: Sequence[Report]) -> list[LimitedRow]:
-    endpoint_ids = {one.key for report in told for one in report.limited if one.kind is LimitKind.OF_ENDPOINT}
-    names = dict(IngressEndpoint.objects.filter(pk__in=endpoint_ids).values_list("pk", "name"))
+    names = dict(
+        IngressEndpoint.objects.filter(
+            pk__in={one.key for report in told for one in report.limited if one.kind in _OF_ENDPOINTS}
+        ).values_list("pk", "name")
+    )
     return [
         LimitedRow(
             who=names.get(one.key, one.key),
             endpoint_id=one.key if one.key in names else "",
             limit=LIMITS[one.kind],
-            count=one.count,
+            count=format_size(one.count) if one.kind in _OF_BYTES else intcomma(one.count),
+            refused=one.refused,
+            since_at=datetime.fromtimestamp(one.since_at, UTC),
+            until_at=None if one.until_at is None else datetime.fromtimestamp(one.until_at, UTC),
             process=f"{report.node} · {report.process_id}",
         )
         for report in told

@@ -80,6 +80,12 @@ LIMITED = Gauge(
     registry=REGISTRY,
     multiprocess_mode="livesum",
 )
+LIMIT_REFUSALS = Counter(
+    "mailmanager_smtp_limit_refusals",
+    "Connections, MAIL and AUTH commands turned away by a limit of an address, an endpoint or the process",
+    ["limit"],
+    registry=REGISTRY,
+)
 BUDGET_USED_BYTES = Gauge(
     "mailmanager_smtp_budget_used_bytes",
     "Bytes of messages being received, in memory now",

@@ -42,6 +42,7 @@ class Conversation(Stream):
         "_hindrance",
         "_idle_commands",
         "_is_last_chunk",
+        "_mail_refusal",
         "_new_envelope",
         "_refusals",
         "_transfer",
@@ -60,13 +61,16 @@ class Conversation(Stream):
         new_envelope: Callable[[], EnvelopeState],
         budget: ByteBudget,
         peer: Address,
+        mail_refusal: Callable[[], Reply | None] | None = None,
     ) -> None:
+        """`mail_refusal`: asked at MAIL whether there was too much mail already."""
         super().__init__(Conversation._read_command, terms.limits.max_errors)
         self.session = session
         self.envelope: EnvelopeState | None = None
         self.tls_version: TlsVersion | None = None
         self._new_envelope = new_envelope
         self._budget = budget
+        self._mail_refusal = mail_refusal
         self.peer = peer
         self._exchange: AuthExchange | None = None
         self._transfer: Transfer | None = None
@@ -83,6 +87,11 @@ class Conversation(Stream):
         """How much of a message has come; None while none is being read."""
         transfer = self._transfer
         return None if transfer is None or self._is_waiting else transfer.size_bytes
+
+    @property
+    def errors(self) -> int:
+        """Commands that were wrong, failed AUTH, and recipients refused."""
+        return self._errors + self._refusals
 
     def greet(self) -> None:
         self._output.append(self.terms.greeting.wire)
@@ -337,8 +346,12 @@ class Conversation(Stream):
             return self._fail(mail)
         size_bytes = mail.size_bytes or 0
         if size_bytes > terms.max_message_bytes:
-            self._events.append(Refused(reply.MESSAGE_TOO_LARGE, mail.reverse_path, ()))
-            return self._idle(reply.MESSAGE_TOO_LARGE.wire)
+            refusal: Reply | None = reply.MESSAGE_TOO_LARGE
+        else:
+            refusal = None if self._mail_refusal is None else self._mail_refusal()
+        if refusal is not None:
+            self._events.append(Refused(refusal, mail.reverse_path, ()))
+            return self._idle(refusal.wire)
         if not self._budget.has_room(size_bytes):
             return self._idle(reply.STORAGE_FULL.wire)
         self.envelope = envelope = self._new_envelope()

@@ -1,85 +1,95 @@
-"""Who has too much already: connections of an address or endpoint, events of an address in a while."""
+"""What is limited, and the arithmetic of a rate."""
 
-from collections import defaultdict
-from collections.abc import Hashable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum, auto
+from ipaddress import IPv4Address, IPv6Network
 
-_MAX_KEYS = 100_000  # an attacker with a /64 of IPv6 has more addresses than we have memory
+from core.cidr import Address
+
+
+class Measure(IntEnum):
+    """What is counted of an address or an endpoint."""
+
+    CONNECTIONS = 0  # open now; all others in a while
+    NEW = auto()  # connections that came
+    MESSAGES = auto()  # accepted, and these messages' recipients and bytes
+    RECIPIENTS = auto()
+    BYTES = auto()
+    ERRORS = auto()  # wrong commands, failed AUTH, recipients refused
+    FAILED_AUTH = auto()
 
 
 class LimitKind(StrEnum):
     ALL_CONNECTIONS = "all_connections"  # to the process
     OF_ENDPOINT = "endpoint_connections"
+    ENDPOINT_MESSAGES = "endpoint_messages"
+    ENDPOINT_RECIPIENTS = "endpoint_recipients"
+    ENDPOINT_BYTES = "endpoint_bytes"
+    ENDPOINT_ERRORS = "endpoint_errors"
+    ENDPOINT_FAILED_AUTH = "endpoint_failed_auth"
     OF_ADDRESS = "address_connections"
-    NEW = "new_connections"  # of an address, in a minute
-    FAILED_AUTH = "failed_auth"  # of an address, in ten minutes
+    NEW = "new_connections"  # of an address
+    ADDRESS_MESSAGES = "address_messages"
+    ADDRESS_RECIPIENTS = "address_recipients"
+    ADDRESS_BYTES = "address_bytes"
+    ADDRESS_ERRORS = "address_errors"
+    FAILED_AUTH = "failed_auth"  # of an address
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """`key`, an address or an endpoint's ID or "" for the process, is at its limit with `count`."""
+    """`key`, an address (of IPv6 a /64) or an endpoint's ID or "" for the process, is at its limit with
+    `count`, and was `refused` so often `since_at`. `until_at`: when it is whole again if nothing more
+    comes, None where that is for open connections to say. Both in seconds, by the clock of who asked."""
 
     kind: LimitKind
     key: str
     count: int
-
-
-class Concurrency:
-    """How many of a thing each key has now. `limit` 0: any number."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._counts: defaultdict[Hashable, int] = defaultdict(int)
-
-    def enter(self, key: Hashable) -> bool:
-        """False, and nothing counted, where `key` has its fill."""
-        if self._limit and self._counts[key] >= self._limit:
-            return False
-        self._counts[key] += 1
-        return True
-
-    def leave(self, key: Hashable) -> None:
-        self._counts[key] -= 1
-        if not self._counts[key]:
-            del self._counts[key]
-
-    def full(self) -> list[tuple[Hashable, int]]:
-        """Keys that have their fill, and how many that is."""
-        limit = self._limit
-        return [(key, count) for key, count in self._counts.items() if limit and count >= limit]
+    refused: int = 0
+    since_at: float = 0.0
+    until_at: float | None = None
 
 
 class Rate:
-    """How often something happened for each key since the window began. `limit` 0: any number.
+    """At most `limit` (1 or more) in any while of `window_seconds`, as a bucket that leaks evenly.
 
-    All windows begin and end together: at most twice the limit passes within one window's length,
-    and nothing has to be remembered for longer.
+    What has to be remembered of a bucket is one integer, its level: the moment when it will be empty, in
+    units so small (1/`limit` ms) that nothing is rounded. 0 is a bucket that never held anything. What is
+    let in while there is room may overfill it, by any amount: that is waited for afterwards.
     """
 
-    def __init__(self, limit: int, window_seconds: float) -> None:
-        self._limit = limit
-        self._window_seconds = window_seconds
-        self._ends_at = float("-inf")
-        self._counts: defaultdict[Hashable, int] = defaultdict(int)
+    __slots__ = ("_nearly_full", "limit", "window_ms")
 
-    def add(self, key: Hashable, now: float) -> None:
-        self._roll(now)
-        if key in self._counts or len(self._counts) < _MAX_KEYS:
-            self._counts[key] += 1
+    def __init__(self, limit: int, window_seconds: int) -> None:
+        self.limit = limit
+        self.window_ms = window_seconds * 1000
+        self._nearly_full = (limit - 1) * self.window_ms  # a unit of what is counted takes window_ms
 
-    def is_exceeded(self, key: Hashable, now: float) -> bool:
+    def added(self, level: int, count: int, now_ms: int) -> int:
+        """The level after so many more."""
+        empty = now_ms * self.limit
+        return (level if level > empty else empty) + count * self.window_ms
+
+    def is_full(self, level: int, now_ms: int) -> bool:
         """Whether one more would be too many."""
-        self._roll(now)
-        return bool(self._limit) and self._counts.get(key, 0) >= self._limit
+        return level - now_ms * self.limit > self._nearly_full
 
-    def exceeded(self, now: float) -> list[tuple[Hashable, int]]:
-        """Keys that are at the limit in this window, and how often it happened."""
-        self._roll(now)
-        limit = self._limit
-        return [(key, count) for key, count in self._counts.items() if limit and count >= limit]
+    def count(self, level: int, now_ms: int) -> int:
+        return max(0, -((now_ms * self.limit - level) // self.window_ms))
 
-    def _roll(self, now: float) -> None:
-        if now >= self._ends_at:
-            self._counts.clear()
-            self._ends_at = now + self._window_seconds
+    def empty_at(self, level: int) -> int:
+        """In milliseconds."""
+        return -(-level // self.limit)
+
+
+_IPV6 = 1 << 64
+
+
+def key_of(peer: Address) -> int:
+    """Under which an address is counted: of IPv6 its /64, for whoever has one address has all of them."""
+    return int(peer) if peer.version == 4 else _IPV6 + (int(peer) >> 64)
+
+
+def address_of(key: int) -> str:
+    """What `key_of` made it of."""
+    return str(IPv4Address(key) if key < _IPV6 else IPv6Network(((key - _IPV6) << 64, 64)))

@@ -151,9 +151,16 @@ def test_unreadable_credentials_are_a_temporary_failure(make_ingress, dial):
         assert peer.heard(reply.AUTH_UNAVAILABLE)
 
 
-def test_an_address_with_many_failures_is_turned_away(make_ingress, dial, credentials):
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_auth_failures": 2, "unlimited_networks": NetworkSet([])},
+        {"max_auth_failures_per_endpoint": 2},
+    ],
+)
+def test_an_address_or_endpoint_with_many_failures_is_turned_away(make_ingress, dial, credentials, limits):
     endpoint = served(type=EndpointType.AUTH, credentials=credentials[:1])
-    ingress = make_ingress(endpoint, max_auth_failures=2, unlimited_networks=NetworkSet([]))
+    ingress = make_ingress(endpoint, **limits)
     wrong = f"AUTH PLAIN {_base64(f'{chr(0)}{ENDPOINT_ID}{chr(0)}wrong')}"
     with dial(ingress) as peer:
         peer.says("EHLO c.example", wrong, wrong)

@@ -1,45 +1,16 @@
 """Limits and time-outs, with a started ingress where sockets matter."""
 
 import socket
+from ipaddress import ip_address
 
 import pytest
 
 from core import reply
 from core.cidr import NetworkSet
-from ingress.logic.limits import Concurrency, Rate
-from tests.ingress.machine import HOST_NAME, served
+from ingress.logic.limits import LimitKind, address_of, key_of
+from tests.ingress.machine import ENDPOINT_ID, HOST_NAME, served
 
 _NOBODY = NetworkSet([])
-
-
-def test_concurrency_counts_each_key_for_itself():
-    limit = Concurrency(2)
-    assert [limit.enter("a"), limit.enter("a"), limit.enter("a"), limit.enter("b")] == [
-        True,
-        True,
-        False,
-        True,
-    ]
-    limit.leave("a")
-    assert limit.enter("a")
-
-
-def test_rate_begins_anew_with_each_window():
-    rate = Rate(2, 60)
-    for _ in range(2):
-        assert not rate.is_exceeded("a", 0)
-        rate.add("a", 0)
-    assert rate.is_exceeded("a", 59)
-    assert not rate.is_exceeded("b", 59)
-    assert not rate.is_exceeded("a", 60)
-
-
-def test_zero_is_no_limit():
-    rate, concurrency = Rate(0, 60), Concurrency(0)
-    for _ in range(1000):
-        rate.add("a", 0)
-        assert concurrency.enter("a")
-    assert not rate.is_exceeded("a", 0)
 
 
 def test_an_address_has_so_many_connections_and_no_more(make_ingress, dial):
@@ -64,6 +35,113 @@ def test_an_address_may_come_so_often_in_a_minute(make_ingress, dial):
     for expected in (220, 220, 421):
         with dial(ingress) as peer:
             assert peer.heard(expected)
+
+
+def test_all_addresses_of_a_64_are_one():
+    peers = [
+        ip_address(text) for text in ("2001:db8::1", "2001:db8::ffff:1", "2001:db8:0:1::1", "32.1.13.184")
+    ]
+    assert [address_of(key_of(peer)) for peer in peers] == [
+        "2001:db8::/64",
+        "2001:db8::/64",
+        "2001:db8:0:1::/64",
+        "32.1.13.184",
+    ]
+    assert len({key_of(peer) for peer in peers}) == 3
+
+
+def _send(peer, *recipients: str, content: bytes = b"text\r\n"):
+    """What MAIL heard, or in the end the content."""
+    heard = peer.says("MAIL FROM:<a@x.example>")
+    if heard.code != 250:
+        return heard
+    peer.says(*(f"RCPT TO:<{one}>" for one in recipients or ("b@y.example",)), "DATA")
+    return peer.sends_message(content)
+
+
+@pytest.mark.parametrize(
+    ("limits", "recipients", "content"),
+    [
+        ({"max_messages_per_address": 2}, ("b@y.example",), b"text\r\n"),
+        ({"max_recipients_per_address": 4}, ("b@y.example", "c@y.example"), b"text\r\n"),
+        ({"max_bytes_per_address": 2000}, ("b@y.example",), b"x" * 998 + b"\r\n"),
+    ],
+)
+def test_an_address_may_bring_so_much_in_a_minute(make_ingress, dial, limits, recipients, content):
+    ingress = make_ingress(served(), **limits, unlimited_networks=_NOBODY)
+    with dial(ingress) as peer, dial(ingress, source="127.0.0.9") as other:
+        peer.says("EHLO c.example")
+        for _ in range(2):
+            assert _send(peer, *recipients, content=content).code == 250
+        assert _send(peer).lines == (str(reply.TOO_MUCH_MAIL),)
+        other.says("EHLO c.example")
+        assert _send(other).code == 250
+        peer.says("NOOP")  # the session lives on
+        assert peer.heard(reply.OK)
+    with dial(ingress) as peer:  # a new one has no more to give
+        peer.says("EHLO c.example")
+        assert _send(peer).lines == (str(reply.TOO_MUCH_MAIL),)
+    assert len(ingress.stored) == 3
+    assert [one.reply for one in ingress.refusals.kept] == [reply.TOO_MUCH_MAIL] * 2
+    (limited,) = ingress.engine.gate.limited(1000.0)
+    assert (limited.kind, limited.key, limited.refused) == (
+        next(iter(limits)).removeprefix("max_").replace("_per_address", "").join(("address_", "")),
+        "127.0.0.1",
+        2,
+    )
+    assert limited.since_at <= 1000 < (limited.until_at or 0) <= 1060
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_messages_per_endpoint": 1}, {"max_recipients_per_endpoint": 1}, {"max_bytes_per_endpoint": 1}],
+)
+def test_an_endpoint_takes_so_much_in_a_minute_from_whomever(make_ingress, dial, limits):
+    ingress = make_ingress(served(), **limits)
+    with dial(ingress) as peer, dial(ingress, source="127.0.0.9") as other:
+        peer.says("EHLO c.example")
+        assert _send(peer).code == 250
+        other.says("EHLO c.example")
+        assert _send(other).lines == (str(reply.ENDPOINT_HAS_ENOUGH),)
+    assert [one.key for one in ingress.engine.gate.limited(0.0)] == [ENDPOINT_ID]
+
+
+@pytest.mark.parametrize(
+    ("limits", "refusal"),
+    [
+        ({"max_errors_per_address": 3, "unlimited_networks": _NOBODY}, reply.ADDRESS_HAD_ERRORS),
+        ({"max_errors_per_endpoint": 3}, reply.ENDPOINT_HAD_ERRORS),
+    ],
+)
+def test_errors_of_former_sessions_close_the_door(make_ingress, dial, limits, refusal):
+    ingress = make_ingress(served(), **limits)
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example", "NONSENSE", "MAIL FROM:<a@x.example>", "RCPT TO:<blocked@y.example>")
+        peer.says("RCPT TO:<b@y.example", "QUIT")
+        assert peer.is_closed
+    with dial(ingress) as peer:
+        assert peer.heard(refusal)
+        assert peer.is_closed
+
+
+def test_what_limits_turn_away_is_counted(make_ingress, dial):
+    ingress = make_ingress(served(), max_messages_per_address=1, unlimited_networks=_NOBODY)
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example")
+        _send(peer)
+        for _ in range(3):
+            _send(peer)
+    assert ingress.engine.gate.refusals() == {LimitKind.ADDRESS_MESSAGES: 3}
+    assert ingress.engine.tally.refusals[450, "4.7.1"] == 3
+
+
+def test_without_limits_on_mail_nobody_is_asked(make_ingress, dial):
+    ingress = make_ingress(served(), unlimited_networks=_NOBODY)
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example")
+        _send(peer)
+        (session,) = ingress.engine.sessions
+        assert session.note_message is None
 
 
 def test_a_full_process_says_so(make_ingress, dial):

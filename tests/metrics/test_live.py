@@ -10,6 +10,7 @@ from django.urls import reverse
 from ingress import reports
 from ingress.logic.limits import Limited, LimitKind
 from ingress.reports import ACCEPTED, BUCKET_SECONDS, Report
+from mailmanager.live import LIMITS
 from tests.console.test_dashboard import make_endpoint
 
 HOSTILE = "<b>x</b>"
@@ -77,19 +78,34 @@ def test_htmx_gets_the_fragment_alone(owner, client):
 
 
 def test_who_is_limited_stands_in_a_table(owner, client):
-    endpoint = make_endpoint("busy")
+    endpoint, now = make_endpoint("busy"), time.time()
     limited = (
-        Limited(LimitKind.OF_ADDRESS, "2001:db8::1", 100),
-        Limited(LimitKind.FAILED_AUTH, HOSTILE, 10),
+        Limited(LimitKind.OF_ADDRESS, "2001:db8::/64", 100, refused=1234, since_at=now - 185),
+        Limited(LimitKind.FAILED_AUTH, HOSTILE, 10, refused=3, since_at=now - 70, until_at=now + 545),
         Limited(LimitKind.OF_ENDPOINT, endpoint.id, 7),
+        Limited(LimitKind.ENDPOINT_BYTES, endpoint.id, 5 * 1024 * 1024, until_at=now + 41),
         Limited(LimitKind.ALL_CONNECTIONS, "", 20_000),
     )
     reports.publish(client, _report(limited=limited), {})
     page = owner.get("/live").content.decode()
-    assert "2001:db8::1" in page
+    for shown in (
+        "2001:db8::/64",
+        "1,234",
+        "3 minutes ago",
+        "When connections end",
+        "1 minute ago",
+        "in 9 minutes",
+        "Bytes for an endpoint in a minute",
+        "5 MB",
+        "20,000",
+    ):
+        assert shown in page
     assert HOSTILE not in page
-    assert f'<a href="{reverse("endpoints:detail", args=[endpoint.id])}">busy</a>' in page
-    assert "20,000" in page
+    assert page.count(f'<a href="{reverse("endpoints:detail", args=[endpoint.id])}">busy</a>') == 2
+
+
+def test_every_limit_has_its_words():
+    assert set(LIMITS) == set(LimitKind)
 
 
 def test_reports_of_the_gone_and_of_other_versions_are_left_out(owner, client):
