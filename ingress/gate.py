@@ -1,6 +1,6 @@
 """Who may come in, and how much it may bring: the limits of the process, of an endpoint, of an address."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -10,16 +10,12 @@ from core.cidr import Address
 from core.reply import Reply
 from ingress.config import IngressConfig
 from ingress.logic.accounts import Account, Book
-from ingress.logic.limits import Limited, LimitKind, Measure, Rate, address_of, key_of
+from ingress.logic.limits import Limited, LimitKind, Measure, Rate, Stage, address_of, key_of
 
 log = structlog.get_logger()
 
 _MINUTE = 60
 _AUTH_WINDOW_SECONDS = 600
-
-_AT_THE_DOOR = (Measure.CONNECTIONS, Measure.NEW, Measure.ERRORS)
-_AT_MAIL = (Measure.MESSAGES, Measure.RECIPIENTS, Measure.BYTES)
-_AT_AUTH = (Measure.FAILED_AUTH,)
 
 _OF_PROCESS = {Measure.CONNECTIONS: LimitKind.ALL_CONNECTIONS}
 _OF_ENDPOINT = {
@@ -55,8 +51,7 @@ _REPLIES = {
     LimitKind.ADDRESS_ERRORS: reply.ADDRESS_HAD_ERRORS,
     LimitKind.FAILED_AUTH: reply.AUTH_TOO_MANY,
 }
-
-_Accounts = Sequence[tuple[Book, Account]]
+_Accounts = tuple[tuple[Book, Account], ...]
 
 
 class Gate:
@@ -66,7 +61,7 @@ class Gate:
         self._clock = clock
         self._unlimited = config.unlimited_networks
         self._process = Book(_OF_PROCESS, max_connections=config.max_connections, rates={})
-        self._all = self._process.account("")
+        self._all = self._process, self._process.account("")
         self._endpoints = Book(
             _OF_ENDPOINT,
             max_connections=config.max_connections_per_endpoint,
@@ -96,24 +91,26 @@ class Gate:
             name_of=address_of,
         )
         self._books = (self._process, self._endpoints, self._addresses)
+        self.limits_mail = any(book.limits_mail for book in self._books)
 
     def enter(self, peer: Address, endpoint_id: str) -> "Ticket | Reply":
         """What the one who came in holds until it leaves, or what it hears instead."""
         now_ms = self.now_ms()
-        accounts = [(self._process, self._all), (self._endpoints, self._endpoints.account(endpoint_id))]
+        endpoints = self._endpoints
+        accounts: _Accounts = self._all, (endpoints, endpoints.account(endpoint_id))
         if peer not in self._unlimited:
-            accounts.append((self._addresses, self._addresses.account(key_of(peer))))
-        refusal = self.refusal(accounts, _AT_THE_DOOR, now_ms)
+            accounts = *accounts, (self._addresses, self._addresses.account(key_of(peer)))
+        refusal = self.refusal(accounts, Stage.DOOR, now_ms)
         if refusal is not None:
             return refusal
         for book, account in accounts:
             book.enter(account, now_ms)
         return Ticket(self, accounts)
 
-    def refusal(self, accounts: _Accounts, measures: Sequence[Measure], now_ms: int) -> Reply | None:
-        """None where all of `accounts` have room for more of all `measures`."""
+    def refusal(self, accounts: _Accounts, stage: Stage, now_ms: int) -> Reply | None:
+        """None where there is room for more in all of `accounts`."""
         for book, account in accounts:
-            measure = book.full(account, measures, now_ms)
+            measure = book.full(account, stage, now_ms)
             if measure is not None:
                 reached = book.refuse(account, measure, now_ms)
                 if reached is not None:
@@ -148,32 +145,35 @@ class Gate:
 class Ticket:
     """Of one connection, from `Gate.enter` to `leave`.
 
-    `limits_mail`: false, and mail need neither be asked for nor told of.
+    `limits_mail`: where it is false, mail need neither be asked for nor told of.
     """
 
-    __slots__ = ("_accounts", "_gate", "_of_mail", "limits_mail")
+    __slots__ = ("_accounts", "_gate")
 
     def __init__(self, gate: Gate, accounts: _Accounts) -> None:
         self._gate = gate
         self._accounts = accounts
-        self._of_mail = [pair for pair in accounts if pair[0].has_rate(_AT_MAIL)]
-        self.limits_mail = bool(self._of_mail)
+
+    @property
+    def limits_mail(self) -> bool:
+        return self._gate.limits_mail and any(book.limits_mail for book, _ in self._accounts)
 
     def mail_refusal(self) -> Reply | None:
         """What MAIL is answered where there was enough mail already."""
-        return self._gate.refusal(self._of_mail, _AT_MAIL, self._gate.now_ms())
+        return self._gate.refusal(self._accounts, Stage.MAIL, self._gate.now_ms())
 
     def note_message(self, recipients: int, size_bytes: int) -> None:
         """One was accepted."""
         now_ms = self._gate.now_ms()
-        for book, account in self._of_mail:
-            book.add(account, Measure.MESSAGES, 1, now_ms)
-            book.add(account, Measure.RECIPIENTS, recipients, now_ms)
-            book.add(account, Measure.BYTES, size_bytes, now_ms)
+        for book, account in self._accounts:
+            if book.limits_mail:
+                book.add(account, Measure.MESSAGES, 1, now_ms)
+                book.add(account, Measure.RECIPIENTS, recipients, now_ms)
+                book.add(account, Measure.BYTES, size_bytes, now_ms)
 
     def auth_refusal(self) -> Reply | None:
         """What AUTH is answered, unseen, where it failed too often."""
-        return self._gate.refusal(self._accounts, _AT_AUTH, self._gate.now_ms())
+        return self._gate.refusal(self._accounts, Stage.AUTH, self._gate.now_ms())
 
     def note_failed_auth(self) -> None:
         now_ms = self._gate.now_ms()

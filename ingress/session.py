@@ -180,7 +180,8 @@ class SmtpSession(asyncio.Protocol):
             self._turn_away(ticket)
         else:
             self._ticket = ticket
-            if ticket.limits_mail:
+            limits_mail = ticket.limits_mail
+            if limits_mail:
                 self.note_message = ticket.note_message
             self.conversation = Conversation(
                 terms,
@@ -188,7 +189,7 @@ class SmtpSession(asyncio.Protocol):
                 new_envelope=SmtpEnvelope,
                 budget=self._engine.budget,
                 peer=peer,
-                mail_refusal=ticket.mail_refusal if ticket.limits_mail else None,
+                mail_refusal=ticket.mail_refusal if limits_mail else None,
             )
             self._is_admitted = True
             self._tally = self._engine.tally.by_type[terms.endpoint.type]

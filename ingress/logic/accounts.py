@@ -1,10 +1,10 @@
 """What each address and each endpoint has used up of its limits, in bounded memory."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingress.logic.limits import Limited, LimitKind, Measure, Rate
+from ingress.logic.limits import MEASURES_AT, Limited, LimitKind, Measure, Rate, Stage
 
 # Without a connection. Each takes some 350 bytes, and who has a /48 of IPv6 has 65,536 of them.
 MAX_ACCOUNTS = 50_000
@@ -50,7 +50,14 @@ class Book:
     ) -> None:
         self.kinds = kinds
         self._max_connections = max_connections
-        self._rates = [rates.get(measure) for measure in Measure]
+        self._rates = rates
+        self._new = rates.get(Measure.NEW)
+        limited = {Measure.CONNECTIONS: None, **rates} if max_connections else rates
+        self._watched = [
+            tuple((measure, limited[measure]) for measure in MEASURES_AT[stage] if measure in limited)
+            for stage in Stage
+        ]
+        self.limits_mail = bool(self._watched[Stage.MAIL])
         self._name_of = name_of
         self._window_ms = max((rate.window_ms for rate in rates.values()), default=0)
         self._present: dict[Any, Account] = {}  # with connections
@@ -59,9 +66,6 @@ class Book:
         self._turns_at = 0
         self._restraints: dict[tuple[Any, Measure], _Restraint] = {}
         self.refusals: dict[LimitKind, int] = {}
-
-    def has_rate(self, measures: Sequence[Measure]) -> bool:
-        return any(self._rates[measure] is not None for measure in measures)
 
     def __len__(self) -> int:
         """How many accounts are remembered, those with connections aside."""
@@ -75,7 +79,8 @@ class Book:
         account.connections += 1
         if account.connections == 1:
             self._present[account.key] = account
-        self.add(account, Measure.NEW, 1, now_ms)
+        if self._new is not None:
+            account.levels[Measure.NEW] = self._new.added(account.levels[Measure.NEW], 1, now_ms)
 
     def leave(self, account: Account, now_ms: int) -> None:
         account.connections -= 1
@@ -84,18 +89,17 @@ class Book:
             self._keep(account, now_ms)
 
     def add(self, account: Account, measure: Measure, count: int, now_ms: int) -> None:
-        rate = self._rates[measure]
+        rate = self._rates.get(measure)
         if rate is not None:
             account.levels[measure] = rate.added(account.levels[measure], count, now_ms)
 
-    def full(self, account: Account, measures: Sequence[Measure], now_ms: int) -> Measure | None:
-        """The first of `measures` that there may not be more of."""
-        for measure in measures:
-            rate = self._rates[measure]
-            if measure is Measure.CONNECTIONS:
-                if self._max_connections and account.connections >= self._max_connections:
+    def full(self, account: Account, stage: Stage, now_ms: int) -> Measure | None:
+        """What there may not be more of."""
+        for measure, rate in self._watched[stage]:
+            if rate is None:  # connections
+                if account.connections >= self._max_connections:
                     return measure
-            elif rate is not None and rate.is_full(account.levels[measure], now_ms):
+            elif rate.is_full(account.levels[measure], now_ms):
                 return measure
         return None
 
@@ -128,7 +132,7 @@ class Book:
         return now, over
 
     def _limited(self, measure: Measure, restraint: _Restraint, now_ms: int) -> Limited:
-        account, rate = restraint.account, self._rates[measure]
+        account, rate = restraint.account, self._rates.get(measure)
         until_ms: int | None
         if rate is not None:
             level = account.levels[measure]

@@ -19,6 +19,21 @@ class Measure(IntEnum):
     FAILED_AUTH = auto()
 
 
+class Stage(IntEnum):
+    """When it is looked whether there may be more; `MEASURES_AT` says of what."""
+
+    DOOR = 0  # a connection came
+    MAIL = auto()
+    AUTH = auto()
+
+
+MEASURES_AT = {
+    Stage.DOOR: (Measure.CONNECTIONS, Measure.NEW, Measure.ERRORS),
+    Stage.MAIL: (Measure.MESSAGES, Measure.RECIPIENTS, Measure.BYTES),
+    Stage.AUTH: (Measure.FAILED_AUTH,),
+}
+
+
 class LimitKind(StrEnum):
     ALL_CONNECTIONS = "all_connections"  # to the process
     OF_ENDPOINT = "endpoint_connections"

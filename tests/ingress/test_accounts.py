@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingress.logic import accounts
 from ingress.logic.accounts import Book
-from ingress.logic.limits import LimitKind, Measure, Rate
+from ingress.logic.limits import LimitKind, Measure, Rate, Stage
 
 _MINUTE_MS = 60_000
 _KINDS = {Measure.CONNECTIONS: LimitKind.OF_ADDRESS, Measure.MESSAGES: LimitKind.ADDRESS_MESSAGES}
@@ -19,7 +19,7 @@ def _book(limit: int = 2, *, max_connections: int = 0) -> Book:
 
 def _take(book: Book, key: str, now_ms: int, count: int = 1) -> bool:
     account = book.account(key)
-    if book.full(account, (Measure.MESSAGES,), now_ms) is not None:
+    if book.full(account, Stage.MAIL, now_ms) is not None:
         book.refuse(account, Measure.MESSAGES, now_ms)
         return False
     book.enter(account, now_ms)
@@ -107,9 +107,9 @@ def test_who_is_connected_is_never_forgotten(monkeypatch):
     book.enter(held, 0)
     for number in range(1000):
         _take(book, str(number), number * 1000)
-    assert book.full(book.account("held"), (Measure.CONNECTIONS,), 0) is Measure.CONNECTIONS
+    assert book.full(book.account("held"), Stage.DOOR, 0) is Measure.CONNECTIONS
     book.leave(held, 0)
-    assert book.full(book.account("held"), (Measure.CONNECTIONS,), 0) is None
+    assert book.full(book.account("held"), Stage.DOOR, 0) is None
 
 
 def test_after_silence_of_two_windows_an_account_is_gone():
