@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import trustme
-
 from benchmarks._auth_load import Account
 from benchmarks._auth_rows import TALKED_TO
+from benchmarks._certificate import Certificate
 from benchmarks._targets import POSTFIX_SETTINGS, ingress
 from secrets_store.password_hashes import hash_password
 from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
-
-_HOST_NAME = "mail.bench.example"
 
 _POSTFIX_AUTH = """\
 smtpd_sasl_auth_enable = yes
@@ -66,21 +63,6 @@ class AuthTarget:
 
     accounts: tuple[Account, ...]
     pids: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Certificate:
-    chain: Path
-    key: Path
-
-
-def make_certificate(folder: Path) -> Certificate:
-    """One for all servers: the cost of a handshake depends on the kind of key (ECDSA P-256)."""
-    issued = trustme.CA().issue_cert(_HOST_NAME)
-    made = Certificate(folder / "chain.pem", folder / "key.pem")
-    made.chain.write_bytes(b"".join(pem.bytes() for pem in issued.cert_chain_pems))
-    issued.private_key_pem.write_to_path(str(made.key))
-    return made
 
 
 @contextlib.contextmanager

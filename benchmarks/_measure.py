@@ -117,6 +117,7 @@ def median_ratio(mine: Sequence[Round], theirs: Sequence[Round]) -> float:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     lines = [
         " | ".join(
@@ -125,5 +126,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
         for row in (header, *rows)
     ]
-    rule = "-|-".join("-" * width for width in widths)
-    return "\n".join(f"| {line} |" for line in (lines[0], rule, *lines[1:]))
+    rule = "|".join(
+        "-" * (width + 2) if i == 0 else "-" * (width + 1) + ":" for i, width in enumerate(widths)
+    )
+    return "\n".join([f"| {lines[0]} |", f"|{rule}|", *(f"| {line} |" for line in lines[1:])])

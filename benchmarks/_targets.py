@@ -37,6 +37,7 @@ class Target:
     address: str
     port: int
     pid: int
+    syncs: str = ""  # where strace can't tell how many there are: in words
 
 
 @contextlib.contextmanager

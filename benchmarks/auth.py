@@ -16,7 +16,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks._auth_load import AuthLoad, sign_in
-from benchmarks._auth_targets import AuthTarget, make_certificate, our_ingress, postfix_with_dovecot
+from benchmarks._auth_targets import AuthTarget, our_ingress, postfix_with_dovecot
+from benchmarks._certificate import make_certificate
 from benchmarks._measure import Round, cpu_seconds, median_ratio, table
 
 _FEW = 10

@@ -1,0 +1,4 @@
+// Takes every recipient.
+'use strict'
+
+exports.hook_rcpt = (next) => next(OK)
