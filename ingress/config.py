@@ -45,6 +45,7 @@ class IngressConfig:
     handshake_timeout_seconds: float = 30
     max_handshakes: int = 100
     shutdown_seconds: float = 20
+    handover_seconds: float = 300
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -83,4 +84,5 @@ class IngressConfig:
             handshake_timeout_seconds=settings.INGRESS_HANDSHAKE_TIMEOUT_SECONDS,
             max_handshakes=settings.INGRESS_MAX_HANDSHAKES,
             shutdown_seconds=settings.INGRESS_SHUTDOWN_SECONDS,
+            handover_seconds=settings.INGRESS_HANDOVER_SECONDS,
         )

@@ -20,12 +20,15 @@ from ingress.listeners import Listeners
 from ingress.logic.budget import ByteBudget
 from ingress.passwords import PasswordChecker
 from ingress.session import SmtpSession
+from ingress.sockets import ListeningSockets
 from ingress.tally import Tally
 from ingress.tls_contexts import TlsContexts
 
 log = structlog.get_logger()
 
 _TICK_SECONDS = 0.5
+_RETIRED_IDLE_SECONDS = 10.0
+_MAX_ACCEPTING_TURNS = 1000  # a flood does not keep us from stopping
 
 
 class Engine:
@@ -39,8 +42,12 @@ class Engine:
         refusals: RefusalsLike,
         *,
         journal_stream: TextIO | None = None,
+        sockets: ListeningSockets | None = None,
     ) -> None:
         self.config = config
+        self.sockets = sockets or ListeningSockets()
+        self.idle_seconds = config.idle_timeout_seconds
+        self.is_retired = False
         self.loop = asyncio.get_running_loop()
         self.budget = ByteBudget(config.budget_bytes)
         self.gate = Gate(config, self.loop.time)
@@ -71,6 +78,16 @@ class Engine:
         for session in list(self.sessions):
             session.follow_terms()
 
+    async def retire(self) -> None:
+        """Another process has our sockets. Sessions go on, each to the end of its next message, or until
+        it is idle for some seconds; returns when all have ended, `handover_seconds` later at most."""
+        self.is_retired = True
+        self.idle_seconds = min(self.idle_seconds, _RETIRED_IDLE_SECONDS)
+        self.listeners.close()
+        for session in list(self.sessions):
+            session.hurry()
+        await self._wait_for_sessions(self.config.handover_seconds)
+
     async def stop(self) -> None:
         """No new connections; idle ones hear 421 at once, transactions under way are finished, for
         `shutdown_seconds` at most."""
@@ -78,14 +95,12 @@ class Engine:
             self._ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
+        await self._accept_all()  # who waits for it shall hear 421 too, and no reset
         self.listeners.close()
+        await self._accept_all()
         for session in list(self.sessions):
             session.drain(reply.SHUTTING_DOWN)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.config.shutdown_seconds):
-                while self.sessions:
-                    self._session_ended.clear()
-                    await self._session_ended.wait()
+        await self._wait_for_sessions(self.config.shutdown_seconds)
         if self.sessions:
             log.warning("sessions_cut_off", sessions=len(self.sessions))
             for session in list(self.sessions):
@@ -94,6 +109,23 @@ class Engine:
         self.passwords.close()
         self.tls.close()
         self.journal.flush()
+
+    async def _accept_all(self) -> None:
+        """The loop accepts one connection for each listener and turn; a turn later it is a session."""
+        turns_in_vain = 0
+        for _ in range(_MAX_ACCEPTING_TURNS):
+            before = len(self.sessions)
+            await asyncio.sleep(0)
+            turns_in_vain = 0 if len(self.sessions) > before else turns_in_vain + 1
+            if turns_in_vain > 2:
+                return
+
+    async def _wait_for_sessions(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.sessions:
+                    self._session_ended.clear()
+                    await self._session_ended.wait()
 
     def forget(self, session: SmtpSession) -> None:
         """Its connection is gone."""

@@ -11,6 +11,7 @@ import structlog
 from endpoints.logic.snapshot import EndpointType, ServedEndpoint, Snapshot
 from ingress.logic.terms import Limits, Terms
 from ingress.session import SmtpSession
+from ingress.sockets import Key
 
 if TYPE_CHECKING:
     from ingress.engine import Engine
@@ -27,8 +28,6 @@ _REASONS = {
     errno.EADDRNOTAVAIL: "this machine does not have the address",
     errno.EACCES: "the port needs a privilege (CAP_NET_BIND_SERVICE)",
 }
-
-Key = tuple[str, int]  # address, port
 
 
 class Listener:
@@ -48,9 +47,10 @@ class Listener:
 
     async def open(self) -> None:
         """Where it can't be, that is logged, and `Listeners` tries again."""
-        listening = None
+        listening = self._engine.sockets.claim((self.address, self.port))
+        is_new = listening is None
         try:
-            listening = _listening_socket(self.address, self.port)
+            listening = listening or _listening_socket(self.address, self.port)
             self._server = await self._engine.loop.create_server(
                 lambda: SmtpSession(self._engine, self), sock=listening, backlog=_BACKLOG
             )
@@ -60,6 +60,8 @@ class Listener:
             self._tell(error)
             return
         self.port = listening.getsockname()[1]
+        if is_new:
+            self._engine.sockets.opened(listening)
         log.info("listening", address=self.address, port=self.port, endpoint=self.endpoint_id)
 
     def close(self) -> None:
@@ -89,6 +91,7 @@ class Listeners:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._by_key: dict[Key, Listener] = {}
+        self._is_closed = False
         self._retry_at = 0.0
 
     def __len__(self) -> int:
@@ -104,17 +107,19 @@ class Listeners:
             listener = self._by_key.pop(key)
             listener.terms = None
             listener.close()
+            self._engine.sockets.closed(key)
         terms_of = _terms_maker(self._engine.config.limits, self._by_key.values())
         for key, endpoint in wanted.items():
             terms = terms_of(endpoint) if endpoint.is_open_for_mail or endpoint.is_probed else None
             if key in self._by_key:
                 self._by_key[key].endpoint_id, self._by_key[key].terms = endpoint.id, terms
-            else:
+            elif not self._is_closed:
                 self._by_key[key] = Listener(self._engine, key, endpoint, terms)
                 await self._by_key[key].open()
+        self._engine.sockets.drop_unclaimed()
 
     async def retry(self, now: float) -> None:
-        if now < self._retry_at:
+        if now < self._retry_at or self._is_closed:
             return
         self._retry_at = now + _RETRY_SECONDS
         for listener in list(self._by_key.values()):
@@ -122,6 +127,8 @@ class Listeners:
                 await listener.open()
 
     def close(self) -> None:
+        """For good. What they serve goes on: terms are followed by the sessions that are left."""
+        self._is_closed = True
         for listener in self._by_key.values():
             listener.close()
 

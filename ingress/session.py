@@ -272,7 +272,10 @@ class SmtpSession(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _accepted(self, decision: Reply) -> None:
+        self._content_due_at = 0.0  # the next message has a window of its own
         self._answered(self.conversation.answer, decision)
+        if self._engine.is_retired:
+            self.drain(reply.SHUTTING_DOWN)
 
     async def _authenticate(self, event: AuthRequested) -> None:
         outcome = await self._check_password(event)
@@ -386,7 +389,7 @@ class SmtpSession(asyncio.Protocol):
     # --- time -------------------------------------------------------------------------------------
 
     def _wait_for_peer(self) -> None:
-        self._deadline = self._engine.loop.time() + self._engine.config.idle_timeout_seconds
+        self._deadline = self._engine.loop.time() + self._engine.idle_seconds
 
     def check_time(self, now: float) -> None:
         """Called about once a second by the engine."""
@@ -424,6 +427,10 @@ class SmtpSession(asyncio.Protocol):
             self.drain(reply.ENDPOINT_CLOSED)
         else:
             self.conversation.adopt(self.listener.terms)
+
+    def hurry(self) -> None:
+        """The time that a peer may be silent has become shorter."""
+        self._deadline = min(self._deadline, self._engine.loop.time() + self._engine.idle_seconds)
 
     def drain(self, farewell: Reply) -> None:
         """Say `farewell` and close: now, or when the transaction under way is over."""

@@ -15,6 +15,8 @@ from mailmanager.first_start import make_data_dir, read_or_make_secret
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment()
+# For who begins anew, or starts others: what the file says may have changed by then.
+START_ENVIRONMENT = dict(os.environ)
 env.read_env(env.str("MAILMANAGER_ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DATA_DIR = make_data_dir(Path(env.str("MAILMANAGER_DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
@@ -109,6 +111,7 @@ INGRESS_MIN_BYTES_PER_SECOND = env.int("MAILMANAGER_INGRESS_MIN_BYTES_PER_SECOND
 INGRESS_HANDSHAKE_TIMEOUT_SECONDS = env.int("MAILMANAGER_INGRESS_HANDSHAKE_TIMEOUT_SECONDS", default=30)
 INGRESS_MAX_HANDSHAKES = env.int("MAILMANAGER_INGRESS_MAX_HANDSHAKES", default=100)
 INGRESS_SHUTDOWN_SECONDS = env.int("MAILMANAGER_INGRESS_SHUTDOWN_SECONDS", default=20)
+INGRESS_HANDOVER_SECONDS = env.int("MAILMANAGER_INGRESS_HANDOVER_SECONDS", default=300)
 
 # --- Django ---------------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ import secrets
 import shlex
 import signal
 import sys
+import xmlrpc.client
 from collections.abc import Iterator, Sequence
+from configparser import RawConfigParser
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from supervisor.dispatchers import PDispatcher
 from supervisor.medusa import asyncore_25 as asyncore
 from supervisor.options import ProcessConfig, ServerOptions
 from supervisor.supervisord import Supervisor
+from supervisor.xmlrpc import SupervisorTransport
 
 from mailmanager.processes import ProcessSpec
 
@@ -130,6 +133,28 @@ def configuration(specs: Sequence[ProcessSpec], folder: Path, directory: Path) -
         f"[{name}]\n" + "".join(f"{key} = {_escaped(value)}\n" for key, value in values.items())
         for name, values in sections.items()
     )
+
+
+def reload(folder: Path) -> None:
+    """Each process of the supervisor that works on `folder` ends and is started again; the ingress begins
+    anew by itself, so that its ports stay open, and Redis goes on. OSError where there is no supervisor."""
+    config = RawConfigParser()
+    config.read(folder / "supervisord.conf")
+    if not config.has_section("supervisorctl"):
+        raise FileNotFoundError(f"{folder} has no supervisord.conf")
+    access = config["supervisorctl"]
+    transport = SupervisorTransport(access["username"], access["password"], access["serverurl"])
+    with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+        supervisor: Any = proxy.supervisor
+        for process in supervisor.getAllProcessInfo():
+            name = process["name"]
+            if process["statename"] != "RUNNING" or name == "redis":
+                continue
+            if name == "ingress":
+                supervisor.signalProcess(name, "HUP")
+            else:
+                supervisor.stopProcess(name, True)
+                supervisor.startProcess(name, True)
 
 
 def _escaped(value: object) -> str:

@@ -73,12 +73,14 @@ def test_server_starts_restarts_and_stops(copy_of_project, cluster_url, tmp_path
             ingress.wait_until_restarted(former)
             wait_until(lambda: _takes_mail(system), "mail taken again", timeout_seconds=START_SECONDS)
 
+            _reload_while_mail_comes_in(copy_of_project, system)
+
             pids = [system.process(name).pid for name in ("redis", "web", "ingress")]
             server.send_signal(signal.SIGTERM)
             wait_until(lambda: not server.is_running, "stopped", timeout_seconds=START_SECONDS)
             assert server.exit_code == 0
             stopped = re.findall(r"^supervisor +\| stopped: (\w+)", server.output, re.MULTILINE)
-            assert stopped == ["ingress", "dns", "web", "beat", "worker", "control", "redis"]
+            assert stopped[-7:] == ["ingress", "dns", "web", "beat", "worker", "control", "redis"]
             assert not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
         with _served(copy_of_project, system, tmp_path / "second.log") as server:
@@ -96,6 +98,20 @@ def _assert_speaks_json(system, name):
     for line in system.lines_of(name):
         if line.startswith("{"):
             assert {"event", "level", "logger", "at"} <= set(json.loads(line)), line
+
+
+def _reload_while_mail_comes_in(project, system):
+    names = ("ingress", "redis", "worker", "web")
+    former = {name: system.process(name).pid for name in names}
+    with subprocess.Popen(
+        [project / "script" / "reload"], env={**os.environ, **system.environment}
+    ) as reload:
+        while reload.poll() is None or '"ingress_retiring"' not in system.output:
+            assert _takes_mail(system)
+            assert not reload.poll()
+    pids = {name: system.process(name).pid for name in names}
+    assert {name for name in names if pids[name] != former[name]} == {"worker", "web"}
+    wait_until(lambda: _is_healthy(system.url), "the console answers again", timeout_seconds=START_SECONDS)
 
 
 def _takes_mail(system):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,8 +80,8 @@ class Process:
         self._popen.send_signal(number)
 
     def kill(self) -> None:
-        """As a crash does it: at once, with nothing tidied up."""
-        self._popen.kill()
+        """As a crash does it: at once, with nothing tidied up, and its children too."""
+        os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
 
     def stop(self, *, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> int:

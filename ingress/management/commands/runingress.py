@@ -1,12 +1,14 @@
-"""SMTP for every endpoint, until SIGTERM."""
+"""SMTP for every endpoint, until SIGTERM; SIGHUP: anew, without a closed port."""
 
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ingress.config import IngressConfig
-from ingress.service import serve, serve_in_processes
+from ingress.family import Family
+from ingress.service import serve
 
 
 class Command(BaseCommand):
@@ -21,7 +23,12 @@ class Command(BaseCommand):
         if processes < 1:
             raise CommandError("--processes takes 1 or more")
         config = IngressConfig.from_settings()
-        if processes == 1:
-            serve(config)
-        else:
-            sys.exit(serve_in_processes(config, processes))
+        manage = [sys.executable, sys.argv[0]]
+        family = Family(
+            lambda sockets: serve(config, sockets),
+            processes,
+            command=[*manage, *sys.argv[1:]],
+            rehearsal=[*manage, "check"],
+            environment=settings.START_ENVIRONMENT,
+        )
+        sys.exit(family.run())

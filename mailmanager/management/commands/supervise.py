@@ -1,5 +1,6 @@
 """`manage.py supervise [PROCESS…]`: run the processes of this machine, in the foreground."""
 
+import os
 from argparse import ArgumentParser
 from typing import Any
 
@@ -19,6 +20,9 @@ class Command(BaseCommand):
     def handle(self, *_arguments: Any, **options: Any) -> None:
         try:
             specs = chosen_specs(options["process"])
+            # Each process reads the file with settings itself, as it is when it is started.
+            os.environ.clear()
+            os.environ.update(settings.START_ENVIRONMENT)
             with supervision.sole_supervisor(settings.DATA_DIR):
                 supervision.run(specs, settings.DATA_DIR, settings.BASE_DIR)
         except LookupError as error:

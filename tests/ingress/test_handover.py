@@ -1,0 +1,211 @@
+"""SIGHUP and deaths of `manage.py runingress`: somebody always listens, and what is under way ends well."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from core import reply
+from mailflow.models import SpoolMessage
+from resources.services import bump_configuration
+from tests.ingress.conftest import ADDRESSES
+from tests.ingress.machine import served
+from tests.servers.dial import dial as dialled
+from tests.servers.process import Process, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_CLIENTS = 8
+_PATIENCE_SECONDS = 60.0
+
+
+class _Senders:
+    """Each connects, sends one message, and begins again, until told to stop; `faults`: all that is no
+    250 to a message."""
+
+    def __init__(self, address: tuple[str, int], count: int = _CLIENTS) -> None:
+        self._address = address
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
+        self.accepted: list[str] = []
+        self.faults: list[str] = []
+
+    def __enter__(self) -> "_Senders":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def go_on(self, count: int = 50) -> None:
+        """Returns when so many more are accepted."""
+        before = len(self.accepted)
+        wait_until(
+            lambda: self.faults or len(self.accepted) >= before + count,
+            f"{count} messages more",
+            timeout_seconds=_PATIENCE_SECONDS,
+        )
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with dialled(self._address, timeout_seconds=_PATIENCE_SECONDS) as peer:
+                    peer.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+                    heard = peer.sends_message(b"text\r\n")
+                    if heard.code != 250:
+                        self.faults.append(" | ".join(map(str, peer.replies)))
+                        continue
+                    self.accepted.append(str(heard).rpartition(" ")[2])
+            except OSError as error:
+                self.faults.append(repr(error))
+
+
+def _workers(process: Process) -> set[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], check=False, capture_output=True, text=True
+    )
+    return set(map(int, listed.stdout.split()))
+
+
+def _count(process: Process, event: str) -> int:
+    return process.output.count(f'"event": "{event}"')
+
+
+def _until(process: Process, event: str, count: int) -> None:
+    process.wait_until(
+        lambda: _count(process, event) >= count, f"{count} {event}", timeout_seconds=_PATIENCE_SECONDS
+    )
+
+
+def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint, start, dial):
+    make_endpoint(ADDRESSES[0])
+    process, port = start("--processes", "2")
+    _until(process, "ingress_started", 2)
+    first, address = _workers(process), (ADDRESSES[0], port)
+    with _Senders(address) as senders, dial(address) as early, dial(address) as busy:
+        busy.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+        busy.sends(b"first half\r\n")
+        senders.go_on()
+        process.send_signal(signal.SIGHUP)
+        _until(process, "ingress_retiring", 2)
+        # Who had only heard the greeting is served too, and both have their say to the end.
+        early.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+        for peer in (early, busy):
+            heard = peer.sends_message(b"text\r\n")
+            assert heard.code == 250
+            assert peer.hears().lines == (str(reply.SHUTTING_DOWN),)
+            senders.accepted.append(str(heard).rpartition(" ")[2])
+        process.send_signal(signal.SIGHUP)
+        _until(process, "ingress_retiring", 4)
+        wait_until(lambda: not first & _workers(process), "the first ended", timeout_seconds=60)
+        senders.go_on()
+    assert senders.faults == []
+    assert set(senders.accepted) == set(SpoolMessage.objects.values_list("pk", flat=True))
+    assert process.stop() == 0
+
+
+def test_who_waits_to_be_accepted_is_greeted_by_the_one_who_follows(make_endpoint, start):
+    make_endpoint(ADDRESSES[0])
+    process, port = start()
+    (worker,) = _workers(process)
+    os.kill(worker, signal.SIGSTOP)
+    with ExitStack() as stack:
+        waiting = [
+            stack.enter_context(socket.create_connection((ADDRESSES[0], port), timeout=_PATIENCE_SECONDS))
+            for _ in range(50)
+        ]
+        os.kill(worker, signal.SIGKILL)
+        assert {one.recv(1000)[:4] for one in waiting} == {b"220 "}
+    _until(process, "ingress_process_ended", 1)
+
+
+def test_settings_are_read_anew_and_a_program_that_is_broken_is_not_started(
+    make_endpoint, start, dial, tmp_path, monkeypatch
+):
+    settings_file = tmp_path / "settings"
+    settings_file.write_text("MAILMANAGER_MAX_MESSAGE_BYTES=1000\n")
+    monkeypatch.setenv("MAILMANAGER_ENV_FILE", str(settings_file))
+    make_endpoint(ADDRESSES[0])
+    process, port = start()
+
+    def offered() -> str:
+        with dial((ADDRESSES[0], port)) as peer:
+            return next(text for text in peer.says("EHLO c.example").texts if text.startswith("SIZE"))
+
+    assert offered() == "SIZE 1000"
+    settings_file.write_text("MAILMANAGER_MAX_MESSAGE_BYTES=many\n")
+    process.send_signal(signal.SIGHUP)
+    _until(process, "ingress_reload_failed", 1)
+    assert offered() == "SIZE 1000"
+    settings_file.write_text("MAILMANAGER_MAX_MESSAGE_BYTES=2000\n")
+    process.send_signal(signal.SIGHUP)
+    _until(process, "ingress_started", 2)
+    wait_until(lambda: offered() == "SIZE 2000", "the new limit holds", timeout_seconds=_PATIENCE_SECONDS)
+    assert process.stop() == 0
+
+
+def test_an_endpoint_that_goes_is_let_go_by_the_parent_too(make_endpoint, start):
+    kept, gone = make_endpoint(ADDRESSES[0]), make_endpoint(ADDRESSES[1])
+    process, port = start()
+    process.send_signal(signal.SIGHUP)  # from here on its sockets are inherited ones
+    _until(process, "ingress_started", 2)
+    gone.addresses.all().delete()
+    gone.delete()
+    bump_configuration()
+
+    def is_refused() -> bool:
+        try:
+            socket.create_connection((ADDRESSES[1], port), timeout=5).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+    wait_until(is_refused, "nobody listens there any more", timeout_seconds=_PATIENCE_SECONDS)
+    socket.create_connection((ADDRESSES[0], port), timeout=5).close()
+    assert kept.addresses.count() == 1
+
+
+def test_workers_end_when_their_parent_is_gone(make_endpoint, start):
+    make_endpoint(ADDRESSES[0])
+    process, _ = start()
+    (worker,) = _workers(process)
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: not os.path.exists(f"/proc/{worker}/exe"), "the worker ended")
+    assert _count(process, "ingress_stopped") == 1
+
+
+def test_who_retires_tells_the_idle_soon_and_waits_no_longer_than_it_may(make_ingress, dial, monkeypatch):
+    monkeypatch.setattr("ingress.engine._RETIRED_IDLE_SECONDS", 0.2)
+    ingress = make_ingress(served(), handover_seconds=2, shutdown_seconds=0.2)
+    with dial(ingress) as idle, dial(ingress) as busy:
+        busy.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+        retiring = ingress.begins(ingress.engine.retire())
+        assert idle.hears().lines == (str(reply.IDLE_TIMEOUT),)
+        idle.close()
+        retiring.result(_PATIENCE_SECONDS)  # though one is still in its data
+        ingress.stop()
+        assert busy.hears().lines == (str(reply.SHUTTING_DOWN),)
+
+
+def test_who_connects_as_the_ingress_stops_hears_421_and_no_reset(make_ingress, dial):
+    ingress = make_ingress(served())
+    address = ingress.host, ingress.port
+    peers: list[socket.socket] = []
+
+    async def connect_and_stop() -> None:
+        for _ in range(20):  # on its own loop: none is accepted before it stops
+            peers.append(socket.create_connection(address, timeout=10))
+        await ingress.engine.stop()
+
+    ingress.begins(connect_and_stop())
+    wait_until(lambda: len(peers) == 20, "all connected")
+    for peer in peers:
+        with peer, peer.makefile("rb") as heard:
+            assert [line[:4] for line in heard] == [b"220 ", b"421 "]
