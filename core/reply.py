@@ -88,6 +88,7 @@ TOO_MUCH_MAIL = Reply(450, "4.7.1", "Too much mail from your address, try again 
 ENDPOINT_HAS_ENOUGH = Reply(450, "4.7.1", "Too much mail for this endpoint, try again later")
 
 ACCESS_DENIED = Reply(550, "5.7.1", "Recipient refused by policy")
+ACCESS_UNKNOWN = Reply(451, "4.3.0", "Recipient can't be checked now, try again later")
 MESSAGE_TOO_LARGE = Reply(552, "5.3.4", "Message exceeds the maximum size")
 TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "Too many recipients")
 BARE_LINE_ENDING = Reply(550, "5.6.11", "Bare CR or LF is not allowed; lines end with CRLF")

@@ -19,10 +19,12 @@ from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from addresslists.indexes import Indexes
+from addresslists.reading import ListState, read_states
 from endpoints import applied, snapshot_file
 from endpoints.credentials import Credentials, credentials_of
 from endpoints.following import Follower
-from endpoints.logic.assembly import Assembler, Document, store_credential
+from endpoints.logic.assembly import Assembler, Document, lists_in, store_credential
 from endpoints.logic.life import Service, Status, service_of
 from endpoints.logic.snapshot import Snapshot
 from endpoints.models import EndpointAddress, IngressEndpoint, TrustStore
@@ -38,11 +40,14 @@ OnChange = Callable[[Snapshot], Awaitable[None]]
 
 def build_snapshot() -> Snapshot:
     """Now, from the database, with nothing remembered; who asks often uses `SnapshotSource`."""
-    return Assembler().assemble(read_document())
+    document, lists = read_document(), Indexes()
+    _hold_lists(lists, document)
+    return Assembler(lists).assemble(document)
 
 
 def read_document() -> Document:
-    """All that a snapshot is made of, by five queries for up to 5,000 secrets, and one for each 5,000 more.
+    """All that a snapshot is made of, by five queries for up to 5,000 secrets, and one for each 5,000 more;
+    two more where policies ask address lists.
 
     The version is read first: what is read after it is at least as new.
     """
@@ -59,6 +64,7 @@ def read_document() -> Document:
     policies = TrafficPolicy.objects.filter(is_used).values_list(
         "id", "default_action", "max_message_size_bytes", statements
     )
+    states = read_states(lists_in(text for _id, _action, _size, text in policies))
     return {
         "version": version,
         "endpoints": [
@@ -69,7 +75,12 @@ def read_document() -> Document:
             policy_id: {"DefaultAction": action, "MaxMessageSizeBytes": size, "PolicyStatements": text}
             for policy_id, action, size, text in policies
         },
+        "lists": {list_id: state.to_document() for list_id, state in states.items()},
     }
+
+
+def _hold_lists(lists: Indexes, document: Document) -> None:
+    lists.refresh({list_id: ListState.of_document(stored) for list_id, stored in document["lists"].items()})
 
 
 def _service(endpoint: IngressEndpoint) -> Service:
@@ -126,7 +137,8 @@ class SnapshotSource:
     def __init__(self, on_change: OnChange | None = None) -> None:
         self.current = Snapshot(version=0)
         self._on_change = on_change
-        self._assembler = Assembler()
+        self._lists = Indexes()
+        self._assembler = Assembler(self._lists)
         self._copy: Path = settings.DATA_DIR / COPY_NAME
         self._version: int | None = None  # of what was read last, copy or database
         self._is_copy = False
@@ -181,9 +193,11 @@ class SnapshotSource:
     # --- in the thread ----------------------------------------------------------------------------
 
     def _read_if_changed(self) -> Snapshot | None:
-        if configuration_version() == self._version and not self._is_copy:
+        is_whole = self._lists.is_complete and not self._is_copy
+        if configuration_version() == self._version and is_whole:
             return None
         document = read_document()
+        _hold_lists(self._lists, document)  # before the policies that ask them
         snapshot = self._assembler.assemble(document)
         for policy_id, problem in self._assembler.problems.items():
             log.error("policy_not_compiled", policy=policy_id, problem=problem)
@@ -204,4 +218,7 @@ class SnapshotSource:
 
     def _read_copy(self) -> Snapshot | None:
         document = snapshot_file.read(self._copy)
-        return self._assembler.assemble(document) if document is not None else None
+        if document is None:
+            return None
+        _hold_lists(self._lists, document)
+        return self._assembler.assemble(document)

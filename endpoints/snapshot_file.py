@@ -10,7 +10,7 @@ from endpoints.logic.assembly import Document
 
 log = structlog.get_logger()
 
-FORMAT = 1  # of the document; a copy of another format is as none
+FORMAT = 2  # of the document; a copy of another format is as none
 
 
 def write(path: Path, document: Document) -> None:

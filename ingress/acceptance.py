@@ -185,7 +185,7 @@ def _envelope(connection: Connection, conversation: Conversation, now: datetime,
 
 def _explanation(conversation: Conversation, refusal: Reply, mailbox: str) -> dict[str, object] | None:
     """Why the policy refused; None where it was not the policy."""
-    if refusal is not reply.ACCESS_DENIED:
+    if refusal not in (reply.ACCESS_DENIED, reply.ACCESS_UNKNOWN):
         return None
     explained = conversation.terms.endpoint.policy.explain(
         mailbox, conversation.peer, conversation.tls_version

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import structlog
 
+from addresslists.indexes import Indexes
+from addresslists.reading import read_states
 from core.envelope import Envelope
 from core.message import Message
 from endpoints.models import IngressEndpoint
@@ -44,9 +46,11 @@ def endpoint_names(envelopes: Iterable[Envelope]) -> dict[str, str]:
 
 
 class RuleSets:
-    """The rule sets of one batch; what is compiled of them is kept beyond it."""
+    """The rule sets of one batch, with their address lists as they are now; what is compiled of them,
+    and the lists' indexes, are kept beyond it."""
 
     _compiled: "ClassVar[OrderedDict[tuple[str, datetime], CompiledRuleSet]]" = OrderedDict()
+    _lists: ClassVar[Indexes] = Indexes()
 
     def __init__(self, envelopes: Iterable[Envelope]) -> None:
         envelopes = list(envelopes)
@@ -55,6 +59,8 @@ class RuleSets:
         self._current = dict(endpoints.values_list("pk", "rule_set_id"))
         wanted = {envelope.rule_set_id for envelope in envelopes} | set(self._current.values())
         self._rows = {row.pk: row for row in RuleSet.objects.filter(pk__in=wanted)}
+        if list_ids := {list_id for row in self._rows.values() for list_id in self.compiled(row).list_ids}:
+            self._lists.refresh(read_states(list_ids), keep_others=True)
 
     def find(self, envelope: Envelope) -> RuleSet | None:
         """The rule set that the message came with; where it is gone, the one its endpoint has now."""
@@ -64,7 +70,7 @@ class RuleSets:
     def compiled(self, rule_set: RuleSet) -> CompiledRuleSet:
         cache, key = self._compiled, (rule_set.pk, rule_set.updated_at)
         if key not in cache:
-            cache[key] = compile_rule_set(rule_set.document)
+            cache[key] = compile_rule_set(rule_set.document, self._lists)
             while len(cache) > _CACHED_RULE_SETS:
                 cache.popitem(last=False)
         cache.move_to_end(key)

@@ -71,6 +71,9 @@ MAX_STATEMENT_CONDITIONS = env.int("MAILMANAGER_MAX_STATEMENT_CONDITIONS", defau
 MAX_RULE_SETS = env.int("MAILMANAGER_MAX_RULE_SETS", default=100)
 MAX_RULES = env.int("MAILMANAGER_MAX_RULES", default=40)
 MAX_SMTP_RELAYS = env.int("MAILMANAGER_MAX_SMTP_RELAYS", default=40)
+MAX_ADDRESS_LISTS = env.int("MAILMANAGER_MAX_ADDRESS_LISTS", default=100)
+# The service has 100,000; an index takes 17 bytes for each.
+MAX_LIST_MEMBERS = env.int("MAILMANAGER_MAX_LIST_MEMBERS", default=10_000_000)
 
 # Mail that leaves this machine (mailflow.smtp_client, mailflow.outbound).
 OUTBOUND_NAME = env.str("MAILMANAGER_OUTBOUND_NAME", default="") or f"mail-manager.{MAIL_DOMAIN}"  # in EHLO
@@ -139,6 +142,7 @@ INSTALLED_APPS = [
     "secrets_store",
     "relays",
     "destinations",
+    "addresslists",
     "policies",
     "rulesets",
     "endpoints",
@@ -263,6 +267,7 @@ CELERY_TASK_TIME_LIMIT = 900
 CELERY_TASK_DEFAULT_QUEUE = "mail"
 # Provisioning never waits behind a heap of mail.
 CELERY_TASK_ROUTES = {
+    "addresslists.tasks.*": {"queue": "control"},
     "endpoints.tasks.*": {"queue": "control"},
     "secrets_store.tasks.*": {"queue": "control"},
 }

@@ -12,9 +12,8 @@ from console.attribute_editor import Command, command_of
 from console.forms import ConsoleForm
 from core.errors import Conflict, Invalid, ServiceError
 from policies.forms import NameForm, PolicyForm, PolicyJsonForm
-from policies.logic.check import check_document
 from policies.models import DefaultAction, TrafficPolicy
-from policies.services import limits
+from policies.services import check, limits
 from policies.statements_editor import StatementsEditor
 from resources.versions import newest_version
 
@@ -157,4 +156,4 @@ class Draft:
 
 def problems_in(document: Any) -> Any:
     """What `document` lacks to be saved, for JSON editors."""
-    return check_document(document, limits())
+    return check(document)

@@ -9,13 +9,21 @@ from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
 from access.services import audit, require
+from addresslists.reading import check_named
 from core import service_model
 from core.errors import Conflict, Invalid, NotFound, Problem, QuotaExceeded
 from core.identifiers import resource_name
 from core.unset import UNSET, Unset
 from policies.logic.check import Limits, check_document
+from policies.logic.references import lists_named_in
 from policies.models import TrafficPolicy
-from resources.services import bump_configuration, delete_unused, save_version, set_tags
+from resources.services import (
+    bump_configuration,
+    delete_unused,
+    save_version,
+    set_references,
+    set_tags,
+)
 from resources.versions import get_version, require_newest
 
 Statements = Sequence[Mapping[str, Any]]
@@ -49,8 +57,8 @@ def create(
         statements=_as_list(statements),
         max_message_size_bytes=max_message_size_bytes,
     )
-    _validate(policy)
     with transaction.atomic():
+        list_arns = _validate(policy)
         if TrafficPolicy.objects.count() >= settings.MAX_TRAFFIC_POLICIES:
             raise QuotaExceeded(
                 _("There are %(limit)d traffic policies already (MAILMANAGER_MAX_TRAFFIC_POLICIES).")
@@ -58,6 +66,7 @@ def create(
             )
         _save(policy, force_insert=True)
         save_version(actor, policy.arn, policy.document)
+        set_references(policy.arn, policy.name, list_arns)
         set_tags(policy.arn, tags or {})
         audit(actor, "policies.create", policy.arn, name=name)
         bump_configuration()
@@ -96,9 +105,10 @@ def update(
         ]
         for field in changed:
             setattr(policy, field, wishes[field])
-        _validate(policy)
+        list_arns = _validate(policy)
         if changed:
             _save(policy, update_fields=[*changed, "updated_at"])
+            set_references(policy.arn, policy.name, list_arns)
             bump_configuration()
         if policy.document != document:
             save_version(actor, policy.arn, policy.document)
@@ -111,7 +121,8 @@ def update(
 
 
 def restore_version(actor: Actor, policy_id: str, number: int) -> TrafficPolicy:
-    """Make the kept version `number` the policy's document again, as a new version."""
+    """Make the kept version `number` the policy's document again, as a new version.
+    Invalid where it names an address list that is gone."""
     require(actor, Permission.WRITE)
     policy = get(policy_id)
     version = get_version(policy, number)
@@ -143,19 +154,30 @@ def limits() -> Limits:
     return Limits(settings.MAX_POLICY_STATEMENTS, settings.MAX_STATEMENT_CONDITIONS)
 
 
+def check(document: Any) -> list[Problem]:
+    """All that saving would refuse the document for: `check_document`, and lists that aren't there."""
+    problems = check_document(document, limits())
+    return problems or check_named(lists_named_in(document.get("PolicyStatements") or ()))[0]
+
+
 def _as_list(statements: Statements) -> Any:
     """As JSON has it. What is no sequence stays as it is: `check_document` says so."""
     return list(statements) if isinstance(statements, tuple) else statements
 
 
-def _validate(policy: TrafficPolicy) -> None:
+def _validate(policy: TrafficPolicy) -> set[str]:
+    """Invalid, or the ARNs of the address lists that it asks; they can't go before this is saved."""
     problems = []
     if service_model.problems("TrafficPolicyName", policy.name):
         problems.append(Problem("name", _("A name has 3 to 63 characters of A-Z, a-z, 0-9, _ and -.")))
     for problem in check_document(policy.document, limits()):
         problems.append(Problem(_PARAMETERS.get(problem.path, problem.path), problem.message))
+    list_arns: set[str] = set()
+    if not problems:
+        problems, list_arns = check_named(lists_named_in(policy.statements), lock=True)
     if problems:
         raise Invalid(problems)
+    return list_arns
 
 
 def _save(policy: TrafficPolicy, **options: Any) -> None:

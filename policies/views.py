@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access.actor import Permission
 from access.doors import page
 from access.services import actor_of
+from addresslists.reading import StoredLists
 from console.deletion import delete_view
 from console.json_editor import check_response
 from console.listing import Column, Listing, go_to_selected
@@ -181,7 +182,7 @@ def detail(request: HttpRequest, policy_id: str) -> HttpResponse:
 
 def _decision(policy: TrafficPolicy, tried: TriedForm) -> words.ToldDecision:
     asked = tried.cleaned_data
-    explanation = compile_policy(policy.document).explain(
+    explanation = compile_policy(policy.document, StoredLists()).explain(
         asked["recipient"],
         ip_address(asked["peer"]),
         TlsVersion(asked["tls"]) if asked["tls"] else None,

@@ -18,6 +18,7 @@ from policies.properties import PROPERTIES
 VERDICT_LOOKS: dict[str, Look] = {
     Verdict.ALLOW.value: Look(gettext_lazy("Allow"), "success", Tone.SUCCESS),
     Verdict.DENY.value: Look(gettext_lazy("Deny"), "error", Tone.ERROR),
+    Verdict.UNKNOWN.value: Look(gettext_lazy("Try again later"), "warning", Tone.WARNING),
 }
 
 
@@ -42,14 +43,14 @@ class ToldCondition:
     """`conditions`: the one condition, as `<c-condition-words>` takes it."""
 
     conditions: list[Words]
-    holds: bool
+    holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class ToldStatement:
     number: int
     look: Look
-    holds: bool
+    holds: bool | None
     decides: bool
     conditions: list[ToldCondition]
 
@@ -83,6 +84,8 @@ def _reason(policy: TrafficPolicy, explanation: Explanation) -> str:
         case Reason.STATEMENT:
             assert decision.statement is not None
             return _("Statement %(number)d holds.") % {"number": decision.statement + 1}
+        case Reason.LIST:
+            return _("An address list can't be read now.")
     return _("No statement holds, so the default action decides.")
 
 

@@ -10,6 +10,7 @@ _PAGES = {
     "mailmanager-traffic-policy": "policies:detail",
     "mailmanager-rule-set": "rulesets:detail",
     "mailmanager-smtp-relay": "relays:detail",
+    "mailmanager-address-list": "addresslists:detail",
 }
 
 

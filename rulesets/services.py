@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from access.actor import Actor, Permission
 from access.services import audit, require
+from addresslists.reading import check_named
 from core import service_model
 from core.errors import Conflict, Invalid, NotFound, Problem, QuotaExceeded
 from core.identifiers import resource_name
@@ -45,7 +46,7 @@ def create(actor: Actor, *, name: str, rules: Rules = (), tags: Mapping[str, str
     require(actor, Permission.WRITE)
     rule_set = RuleSet(name=name, rules=_as_list(rules))
     with transaction.atomic():
-        relay_arns = _validate(rule_set)
+        named_arns = _validate(rule_set)
         if RuleSet.objects.count() >= settings.MAX_RULE_SETS:
             raise QuotaExceeded(
                 _("There are %(limit)d rule sets already (MAILMANAGER_MAX_RULE_SETS).")
@@ -53,7 +54,7 @@ def create(actor: Actor, *, name: str, rules: Rules = (), tags: Mapping[str, str
             )
         _save(rule_set, force_insert=True)
         save_version(actor, rule_set.arn, rule_set.document)
-        set_references(rule_set.arn, rule_set.name, relay_arns)
+        set_references(rule_set.arn, rule_set.name, named_arns)
         set_tags(rule_set.arn, tags or {})
         audit(actor, "rulesets.create", rule_set.arn, name=name)
         bump_configuration()
@@ -86,10 +87,10 @@ def update(
         ]
         for field in changed:
             setattr(rule_set, field, wishes[field])
-        relay_arns = _validate(rule_set)
+        named_arns = _validate(rule_set)
         if changed:
             _save(rule_set, update_fields=[*changed, "updated_at"])
-            set_references(rule_set.arn, rule_set.name, relay_arns)
+            set_references(rule_set.arn, rule_set.name, named_arns)
             bump_configuration()
         if "rules" in changed:
             save_version(actor, rule_set.arn, rule_set.document)
@@ -103,7 +104,7 @@ def update(
 
 def restore_version(actor: Actor, rule_set_id: str, number: int) -> RuleSet:
     """Make the kept version `number` the rule set's rules again, as a new version.
-    Invalid where it names a relay that is gone."""
+    Invalid where it names a relay or an address list that is gone."""
     require(actor, Permission.WRITE)
     rule_set = get(rule_set_id)
     version = get_version(rule_set, number)
@@ -125,9 +126,9 @@ def delete(actor: Actor, rule_set_id: str) -> None:
 
 
 def check(rules: Any) -> list[Problem]:
-    """All that saving would refuse the rules for: `check_document`, and relays that aren't there."""
+    """All that saving would refuse the rules for: `check_document`, and what they name and isn't there."""
     problems = check_document(rules, Limits(settings.MAX_RULES))
-    return problems or _check_relays(rules, Relay.objects.all())[0]
+    return problems or _check_names(rules)[0]
 
 
 def doubts_of(rules: Rules) -> list[Warning]:
@@ -151,17 +152,27 @@ def _as_list(rules: Rules) -> Any:
 
 
 def _validate(rule_set: RuleSet) -> set[str]:
-    """Invalid, or the ARNs of the relays that the rules name; they can't go before this is saved."""
+    """Invalid, or the ARNs of relays and lists that the rules name; they can't go before this is saved."""
     problems = []
     if service_model.problems("RuleSetName", rule_set.name):
         problems.append(Problem("name", _("A name has 1 to 100 characters of A-Z, a-z, 0-9, _, . and -.")))
     problems += check_document(rule_set.rules, Limits(settings.MAX_RULES))
-    relay_arns: set[str] = set()
+    named_arns: set[str] = set()
     if not problems:
-        problems, relay_arns = _check_relays(rule_set.rules, Relay.objects.select_for_update())
+        problems, named_arns = _check_names(rule_set.rules, lock=True)
     if problems:
         raise Invalid(problems)
-    return relay_arns
+    return named_arns
+
+
+def _check_names(rules: Rules, *, lock: bool = False) -> tuple[list[Problem], set[str]]:
+    """Relays and address lists that are named and not there, in document order of each kind; ARNs of
+    those that are."""
+    relays = Relay.objects.select_for_update() if lock else Relay.objects.all()
+    relay_problems, relay_arns = _check_relays(rules, relays)
+    lists = [(named.path, named.name) for named in named_in(rules) if named.target is Target.ADDRESS_LIST]
+    list_problems, list_arns = check_named(lists, lock=lock)
+    return relay_problems + list_problems, relay_arns | list_arns
 
 
 def _check_relays(rules: Rules, relays: QuerySet[Relay]) -> tuple[list[Problem], set[str]]:

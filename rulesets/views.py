@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access.actor import Permission
 from access.doors import page
 from access.services import actor_of
+from addresslists.reading import StoredLists
 from console.deletion import delete_view
 from console.json_editor import check_response
 from console.listing import Column, Listing, go_to_selected
@@ -222,7 +223,7 @@ def _plan(rule_set: RuleSet, form: TriedForm) -> Plan:
         size_bytes=len(tried["message"]),
         tls_version=TlsVersion(tried["tls"]) if tried["tls"] else None,
     )
-    return compile_rule_set(rule_set.document).plan(envelope, Message(tried["message"]))
+    return compile_rule_set(rule_set.document, StoredLists()).plan(envelope, Message(tried["message"]))
 
 
 @page(Permission.WRITE)

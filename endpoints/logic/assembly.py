@@ -6,17 +6,21 @@ The document is plain JSON, read from the database or from the copy on disk:
      "endpoints": [{"id", "name", "type", "is_tls_required", "service", "addresses", "host_name",
                     "policy_id", "rule_set_id", "credentials": [{"hash", "expires_at"}],
                     "auth_problem", "trust_store": null or {"ca_content", "crl_content"}}],
-     "policies": {"tp-…": {"DefaultAction", "MaxMessageSizeBytes", "PolicyStatements"}}}
+     "policies": {"tp-…": {"DefaultAction", "MaxMessageSizeBytes", "PolicyStatements"}},
+     "lists": {"al-…": {"base", "changes": [[member, is_member]]}}}
 
 `service` is a `life.Service`, `expires_at` ISO 8601 or null, `PolicyStatements` JSON *text*: compared
-before it is parsed. There is no secret in it: hashes only.
+before it is parsed. `lists` are those that the policies may ask: `addresslists.reading.ListState`. There
+is no secret in it: hashes only.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from addresslists.logic.lookup import NO_LISTS, Lists
 from endpoints.logic.life import Service
 from endpoints.logic.snapshot import Credential, EndpointType, ServedEndpoint, Snapshot, TrustStore
 from policies.logic.evaluate import CompiledPolicy, compile_policy
@@ -33,7 +37,8 @@ class Assembler:
     are served with the last good one, or, where there was none, as closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lists: Lists = NO_LISTS) -> None:
+        self._lists = lists  # asked by the compiled policies, whenever they decide
         self._compiled: dict[str, tuple[Mapping[str, Any], CompiledPolicy]] = {}
         self.problems: dict[str, str] = {}
 
@@ -56,7 +61,7 @@ class Assembler:
             return known
         try:
             statements = json.loads(stored["PolicyStatements"])
-            return stored, compile_policy({**stored, "PolicyStatements": statements})
+            return stored, compile_policy({**stored, "PolicyStatements": statements}, self._lists)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self.problems[policy_id] = repr(error)
             return known
@@ -80,6 +85,14 @@ class Assembler:
             auth_problem=stored["auth_problem"],
             trust_store=TrustStore(**trust_store) if (trust_store := stored.get("trust_store")) else None,
         )
+
+
+_LIST_ID = re.compile(r"\bal-[a-z0-9]+")
+
+
+def lists_in(texts: Iterable[str]) -> set[str]:
+    """IDs of address lists in the texts of statements: all that they ask, and perhaps words like them."""
+    return {list_id for text in texts for list_id in _LIST_ID.findall(text)}
 
 
 def store_credential(credential: Credential) -> dict[str, str | None]:

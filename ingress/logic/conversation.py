@@ -382,8 +382,9 @@ class Conversation(Stream):
         if isinstance(mailbox, Reply):
             return self._fail(mailbox)
         decision = terms.endpoint.policy.decide(mailbox, self.peer, self.tls_version)
-        if decision.verdict is Verdict.DENY:
-            return self._refuse_recipient(reply.ACCESS_DENIED, mailbox)
+        if decision.verdict is not Verdict.ALLOW:
+            is_denied = decision.verdict is Verdict.DENY
+            return self._refuse_recipient(reply.ACCESS_DENIED if is_denied else reply.ACCESS_UNKNOWN, mailbox)
         if mailbox not in envelope.rcpt_tos:
             if len(envelope.rcpt_tos) >= terms.limits.max_recipients:
                 return self._refuse_recipient(reply.TOO_MANY_RECIPIENTS, mailbox)

@@ -24,7 +24,6 @@ _IP_MEMBERS = {"IpExpression": 4, "Ipv6Expression": 6}
 _CIDR_PATH = re.compile(r".*\.(IpExpression|Ipv6Expression)\.Values\[\d+\]")
 # What an expression may evaluate that is not evaluated here yet, as it is refused.
 _NOT_BUILT = {
-    "IsInAddressList": "asks for an address list; conditions on address lists are not available yet",
     "Analysis": "asks for an add-on's analysis; conditions on add-ons are not available yet",
 }
 

@@ -9,11 +9,14 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+from addresslists.logic.lookup import NO_LISTS, Lists, UnreadableListError
 from core.cidr import Address, unmapped
 from core.envelope import TlsVersion
 from core.expressions import fold
+from core.identifiers import resource_name
 from policies.logic.conditions import (
     IP_VERSIONS,
+    LIST_OPERATORS,
     Attribute,
     Condition,
     Test,
@@ -24,14 +27,18 @@ from policies.logic.index import NO_STATEMENT, Statement, StatementIndex
 
 
 class Verdict(StrEnum):
+    """UNKNOWN: it hangs on an address list that can't be read now; the peer may try again."""
+
     ALLOW = "ALLOW"
     DENY = "DENY"
+    UNKNOWN = "UNKNOWN"
 
 
 class Reason(StrEnum):
     SIZE = "SIZE"  # larger than the policy allows; only `explain` says so
     STATEMENT = "STATEMENT"
     DEFAULT = "DEFAULT"
+    LIST = "LIST"  # with the verdict UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +52,24 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
+    """`holds` None: it asks an address list that can't be read now."""
+
     condition: Condition
-    holds: bool
+    holds: bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """`statement` counts from 0. It holds when all of its conditions do."""
+    """`statement` counts from 0. It holds when all of its conditions do; None: that can't be told now."""
 
     statement: int
     action: Verdict
     conditions: tuple[ConditionResult, ...]
 
     @property
-    def holds(self) -> bool:
-        return all(result.holds for result in self.conditions)
+    def holds(self) -> bool | None:
+        results = {result.holds for result in self.conditions}
+        return False if False in results else None if None in results else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,15 @@ class Explanation:
 class CompiledPolicy:
     """Immutable, safe to share between threads. Made by `compile_policy`."""
 
-    __slots__ = ("_actions", "_decisions", "_default", "_plans", "_statements", "max_message_size_bytes")
+    __slots__ = (
+        "_actions",
+        "_decisions",
+        "_default",
+        "_plans",
+        "_statements",
+        "list_ids",
+        "max_message_size_bytes",
+    )
 
     def __init__(
         self,
@@ -107,6 +125,12 @@ class CompiledPolicy:
         max_message_size_bytes: int | None,
     ) -> None:
         self.max_message_size_bytes = max_message_size_bytes
+        self.list_ids = frozenset(
+            resource_name(condition.values[0])
+            for statement in statements
+            for condition in statement.conditions
+            if condition.operator in LIST_OPERATORS
+        )
         self._statements = statements
         self._actions = actions
         self._default = Decision(default, Reason.DEFAULT)
@@ -114,13 +138,16 @@ class CompiledPolicy:
         self._plans = self._make_plans()
 
     def decide(self, recipient: str, peer: Address, tls: TlsVersion | None) -> Decision:
-        """What the policy says of one RCPT. `tls`: None for a session in the clear."""
+        """What the policy says of one RCPT. `tls`: None for a session in the clear. Never raises."""
         recipient = fold(recipient)
         peer = unmapped(peer)
         denying, allowing = self._plans[peer.version][tls]
-        first = denying.first(recipient, peer, tls)
-        if first == NO_STATEMENT:
-            first = allowing.first(recipient, peer, tls)
+        try:
+            first = denying.first(recipient, peer, tls)
+            if first == NO_STATEMENT:
+                first = allowing.first(recipient, peer, tls)
+        except UnreadableListError:
+            return _UNKNOWN
         return self._default if first == NO_STATEMENT else self._decisions[first]
 
     def decide_size(self, size_bytes: int) -> bool:
@@ -137,7 +164,7 @@ class CompiledPolicy:
                 statement.position,
                 action,
                 tuple(
-                    ConditionResult(condition, holds(folded, peer, tls))
+                    ConditionResult(condition, _answer(holds, folded, peer, tls))
                     for condition, holds in zip(statement.conditions, statement.tests, strict=True)
                 ),
             )
@@ -185,6 +212,16 @@ class CompiledPolicy:
         return remaining
 
 
+_UNKNOWN = Decision(Verdict.UNKNOWN, Reason.LIST)
+
+
+def _answer(holds: Test, recipient: str, peer: Address, tls: TlsVersion | None) -> bool | None:
+    try:
+        return holds(recipient, peer, tls)
+    except UnreadableListError:
+        return None
+
+
 _Plan = tuple[StatementIndex, StatementIndex]
 _SOME_PEER: dict[int, Address] = {4: IPv4Address(0), 6: IPv6Address(0)}
 
@@ -196,15 +233,16 @@ def _is_known(condition: Condition, ip_version: int) -> bool:
     return IP_VERSIONS.get(condition.attribute, ip_version) != ip_version
 
 
-def compile_policy(document: Mapping[str, Any]) -> CompiledPolicy:
+def compile_policy(document: Mapping[str, Any], lists: Lists = NO_LISTS) -> CompiledPolicy:
     """`document`: DefaultAction, PolicyStatements, MaxMessageSizeBytes of the service model, as stored.
+    `lists` is asked anew for each recipient.
 
     Any number of statements. ValueError or KeyError for a document that `check_document` refuses.
     """
     statements: list[Statement] = []
     for position, statement in enumerate(document.get("PolicyStatements") or ()):
         conditions = tuple(map(read_condition, statement["Conditions"]))
-        tests: tuple[Test, ...] = tuple(map(compile_condition, conditions))
+        tests: tuple[Test, ...] = tuple(compile_condition(condition, lists) for condition in conditions)
         statements.append(Statement(position, conditions, tests))
     return CompiledPolicy(
         tuple(statements),

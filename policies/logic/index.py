@@ -3,8 +3,9 @@
 Each statement is filed under the most telling of its conditions: the recipients that it equals, ends
 or starts with, or the networks that the peer is in. A look-up takes one step for each length of text
 and of mask in use, meets only statements whose filed condition holds, and asks these for the rest.
-Many texts to find anywhere (CONTAINS) are filed under three characters of each. What is left (NOT_…,
-few or short CONTAINS) is asked one after another.
+Many texts to find anywhere (CONTAINS) are filed under three characters of each; statements about the
+same address list under that, which is asked once. What is left (NOT_…, few or short CONTAINS) is asked
+one after another.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,11 +33,12 @@ class Statement:
 class StatementIndex:
     """Immutable. Made of statements in order of position, so entries under one key are in order too."""
 
-    __slots__ = ("_networks", "_pieces", "_texts", "_unfiled")
+    __slots__ = ("_lists", "_networks", "_pieces", "_texts", "_unfiled")
 
     def __init__(self, statements: Iterable[Statement]) -> None:
         texts: dict[tuple[int | None, int | None], dict[str, list[_Entry]]] = {}
         networks: dict[int, dict[int, list[_Entry]]] = {}
+        lists: dict[str, tuple[Test, list[_Entry]]] = {}
         others: list[Statement] = []
         for statement in statements:
             place = _most_telling(statement.conditions)
@@ -48,15 +50,22 @@ class StatementIndex:
             if condition.operator == "CIDR_MATCHES":
                 for shift, bits in _networks_of(condition):
                     networks.setdefault(shift, {}).setdefault(bits, []).append(entry)
+            elif condition.operator == "IS_TRUE":
+                is_in_list = statement.tests[place]
+                lists.setdefault(condition.values[0], (is_in_list, []))[1].append(entry)
             else:
                 for part, text in _texts_of(condition):
                     texts.setdefault(part, {}).setdefault(text, []).append(entry)
         self._texts = tuple((slice(*part), shelf) for part, shelf in texts.items())
         self._networks = tuple(networks.items())
+        self._lists = tuple(lists.values())
         self._pieces, self._unfiled = _file_pieces(others)
 
     def first(self, recipient: str, peer: Address, tls: TlsVersion | None) -> int:
-        """The position of the first statement that holds, or NO_STATEMENT. `recipient` is folded."""
+        """The position of the first statement that holds, or NO_STATEMENT. `recipient` is folded.
+
+        UnreadableListError where that hangs on an address list that can't be read now.
+        """
         first = NO_STATEMENT
         for part, texts in self._texts:
             if entries := texts.get(recipient[part]):
@@ -70,6 +79,9 @@ class StatementIndex:
             for start in range(len(recipient) - _PIECE_LENGTH + 1):
                 if entries := self._pieces.get(recipient[start : start + _PIECE_LENGTH]):
                     first = _first_of(entries, first, recipient, peer, tls)
+        for is_in_list, entries in self._lists:
+            if entries[0][0] < first and is_in_list(recipient, peer, tls):
+                first = _first_of(entries, first, recipient, peer, tls)
         return _first_of(self._unfiled, first, recipient, peer, tls)
 
 
@@ -90,7 +102,7 @@ def _first_of(
 # --- filing ---------------------------------------------------------------------------------------
 
 # The fewer recipients or peers a condition lets through, as a rule, the earlier it stands.
-_TELLING = ("EQUALS", "ENDS_WITH", "CIDR_MATCHES", "STARTS_WITH")
+_TELLING = ("EQUALS", "ENDS_WITH", "CIDR_MATCHES", "STARTS_WITH", "IS_TRUE")
 
 
 def _most_telling(conditions: tuple[Condition, ...]) -> int | None:

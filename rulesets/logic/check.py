@@ -26,7 +26,6 @@ _NOT_BUILT_EXPRESSIONS = {
     "DmarcExpression": "conditions on DMARC policies are not available yet",
 }
 _NOT_BUILT_EVALUATIONS = {
-    "IsInAddressList": "conditions on address lists are not available yet",
     "Analysis": "conditions on add-ons are not available yet",
 }
 _NOT_BUILT_ATTRIBUTES = {

@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from addresslists.logic.lookup import NO_LISTS, Lists
 from core.envelope import Envelope
+from core.identifiers import resource_name
 from core.message import Message
 from rulesets.logic.conditions import (
     Attribute,
     Condition,
     Facts,
     Test,
+    asks_list,
     compile_condition,
     fold_address,
     read_condition,
@@ -100,10 +103,16 @@ class _Rule:
 class CompiledRuleSet:
     """Immutable, safe to share between threads. Made by `compile_rule_set`."""
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_rules", "list_ids")
 
     def __init__(self, rules: tuple[_Rule, ...]) -> None:
         self._rules = rules
+        self.list_ids = frozenset(
+            resource_name(str(clause.condition.values[0]))
+            for rule in rules
+            for clause in (*rule.of_message, *rule.of_recipient)
+            if asks_list(clause.condition)
+        )
 
     def plan(self, envelope: Envelope, message: Message) -> Plan:
         """What is to be done for all of the envelope's recipients, and how it came to that."""
@@ -163,17 +172,17 @@ def _apply(walk: Walk, rule: _Rule, chosen: set[int]) -> None:
     walk.lanes = [*before, *going, *behind]
 
 
-def compile_rule_set(document: Mapping[str, Any]) -> CompiledRuleSet:
+def compile_rule_set(document: Mapping[str, Any], lists: Lists = NO_LISTS) -> CompiledRuleSet:
     """`document`: Rules of the service model, as stored. Never raises for a rule in a list of rules:
-    one that can't be compiled fails when it is walked."""
-    return CompiledRuleSet(tuple(_compile_rule(rule) for rule in document.get("Rules") or ()))
+    one that can't be compiled fails when it is walked, as does one whose address list can't be read then."""
+    return CompiledRuleSet(tuple(_compile_rule(rule, lists) for rule in document.get("Rules") or ()))
 
 
-def _compile_rule(document: Any) -> _Rule:
+def _compile_rule(document: Any, lists: Lists) -> _Rule:
     name = str(document.get("Name") or "") if isinstance(document, Mapping) else ""
     try:
         clauses = [
-            _compile_clause(part, index, condition)
+            _compile_clause(part, index, condition, lists)
             for part in ("Conditions", "Unless")
             for index, condition in enumerate(document.get(part) or ())
         ]
@@ -195,12 +204,12 @@ def _compile_rule(document: Any) -> _Rule:
         return _Rule(name, fault=error)
 
 
-def _compile_clause(part: str, index: int, document: Mapping[str, Any]) -> _Clause:
+def _compile_clause(part: str, index: int, document: Mapping[str, Any], lists: Lists) -> _Clause:
     condition = read_condition(document)
     return _Clause(
         part,
         condition,
-        compile_condition(condition),
+        compile_condition(condition, lists),
         stops_at=part == "Unless",
         passed_by={"Part": part, "Index": index} | condition.to_document(),
     )

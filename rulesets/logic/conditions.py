@@ -11,10 +11,12 @@ from functools import cached_property
 from ipaddress import ip_address
 from typing import Any
 
+from addresslists.logic.lookup import Lists
 from core.addresses import unicode_domain
 from core.cidr import Address, cidr_matcher
 from core.envelope import CertificateAttribute, ClientCertificate, Envelope
 from core.expressions import fold, folded_string_matcher, number_matcher
+from core.identifiers import resource_name
 from core.message import Message
 
 NULL_REVERSE_PATH = "<>"  # how a value says it: a value can't be empty
@@ -39,6 +41,8 @@ class Attribute(StrEnum):
 
 STRING_ATTRIBUTES = frozenset(Attribute) - {Attribute.SOURCE_IP, Attribute.MESSAGE_SIZE, Attribute.TLS}
 ADDRESS_ATTRIBUTES = STRING_ATTRIBUTES - {Attribute.SUBJECT, Attribute.HELO}
+# The operators of an address attribute that ask whether it is in an address list: what it has to be.
+LIST_OPERATORS = {"IS_TRUE": True, "IS_FALSE": False}
 
 
 _READERS: dict[str, Callable[[Envelope, Message], tuple[str, ...]]] = {
@@ -100,7 +104,7 @@ Test = Callable[[Facts, str], bool]
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One question; `attribute` is an Attribute, a CertificateAttribute or the name of an X- field,
-    `values` are as typed."""
+    `values` are as typed: one ID or ARN where an address is looked for in a list."""
 
     attribute: str
     operator: str
@@ -139,6 +143,13 @@ def read_condition(document: Mapping[str, Any]) -> Condition:
             return Condition(Attribute(asked["Attribute"]), operator, tuple(values))
         case {"BooleanExpression": {"Evaluate": {"Attribute": "TLS"}, "Operator": operator}}:
             return Condition(Attribute.TLS, operator, ())
+        case {
+            "BooleanExpression": {
+                "Evaluate": {"IsInAddressList": {"Attribute": asked, "AddressLists": [named]}},
+                "Operator": operator,
+            }
+        }:
+            return Condition(Attribute(asked), operator, (named,))
     raise ValueError(f"a condition that is not evaluated: {', '.join(document) or 'empty'}")
 
 
@@ -151,7 +162,12 @@ def _asked_about(evaluate: Mapping[str, Any]) -> str:
     return Attribute(evaluate["Attribute"])
 
 
-def compile_condition(condition: Condition) -> Test:
+def asks_list(condition: Condition) -> bool:
+    """Whether an address is looked for in a list: the one that is the only value."""
+    return condition.operator in LIST_OPERATORS and condition.attribute in ADDRESS_ATTRIBUTES
+
+
+def compile_condition(condition: Condition, lists: Lists) -> Test:
     """ValueError for an unknown operator or a value that its operator can't take."""
     match condition.attribute:
         case Attribute.SOURCE_IP:
@@ -165,7 +181,18 @@ def compile_condition(condition: Condition) -> Test:
             if wanted is None:
                 raise ValueError(f"unknown boolean operator {condition.operator}")
             return lambda facts, recipient: (facts.envelope.tls_version is not None) is wanted
+    if asks_list(condition):
+        return _compile_list(condition, lists)
     return _compile_text(condition)
+
+
+def _compile_list(condition: Condition, lists: Lists) -> Test:
+    """Of several addresses any may be in the list; IS_FALSE: none may. UnreadableListError."""
+    list_id, contains = resource_name(str(condition.values[0])), lists.contains
+    attribute, wanted = condition.attribute, LIST_OPERATORS[condition.operator]
+    if attribute == Attribute.RECIPIENT:
+        return lambda facts, recipient: contains(list_id, recipient) is wanted
+    return lambda facts, recipient: any(contains(list_id, text) for text in facts.texts(attribute)) is wanted
 
 
 def _compile_text(condition: Condition) -> Test:

@@ -7,8 +7,9 @@ from typing import Any
 
 
 class Target(StrEnum):
-    """Kinds of things that actions name."""
+    """Kinds of things that conditions and actions name."""
 
+    ADDRESS_LIST = "ADDRESS_LIST"
     RELAY = "RELAY"
     MAILBOX = "MAILBOX"
     BUCKET = "BUCKET"
@@ -37,6 +38,14 @@ class Named:
 def named_in(rules: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
     """Everything that checked rules name, in document order, as often as they do."""
     for position, rule in enumerate(rules):
+        for part in ("Conditions", "Unless"):
+            for index, condition in enumerate(rule.get(part) or ()):
+                match condition:
+                    case {
+                        "BooleanExpression": {"Evaluate": {"IsInAddressList": {"AddressLists": [str(name)]}}}
+                    }:
+                        path = f"Rules[{position}].{part}[{index}].BooleanExpression.Evaluate.IsInAddressList"
+                        yield Named(f"{path}.AddressLists[0]", Target.ADDRESS_LIST, name)
         for index, action in enumerate(rule["Actions"]):
             for kind, values in action.items():
                 for member in values or ():
@@ -45,6 +54,10 @@ def named_in(rules: Sequence[Mapping[str, Any]]) -> Iterator[Named]:
                         yield Named(path, target, str(values[member]))
 
 
+# What must exist when the rules are saved; the rest is looked up when an action runs (SPEC §5).
+REQUIRED = frozenset({Target.ADDRESS_LIST, Target.RELAY})
+
+
 def references_in(rules: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """IDs and ARNs of the relays, each once: what must exist when the rules are saved."""
-    return tuple(dict.fromkeys(named.name for named in named_in(rules) if named.target is Target.RELAY))
+    """IDs and ARNs of what must exist when the rules are saved, each once."""
+    return tuple(dict.fromkeys(named.name for named in named_in(rules) if named.target in REQUIRED))

@@ -10,7 +10,7 @@ from core import reply
 from core.errors import MailError
 from endpoints.logic.snapshot import EndpointType
 from tests.ingress.machine import ENDPOINT_ID, HOST_NAME, served
-from tests.policies.documents import policy
+from tests.policies.documents import deny, in_list, policy
 from tests.servers.process import wait_until
 
 
@@ -128,6 +128,15 @@ def test_refusals_are_recorded_with_what_the_policy_said(make_ingress, dial):
     )
     assert refusal.explanation["Verdict"] == "DENY"
     assert refusal.explanation["Statement"] == 0
+
+
+def test_a_recipient_whose_address_list_can_not_be_read_may_try_again(make_ingress, dial):
+    ingress = make_ingress(served(document=policy("ALLOW", deny(in_list("al-unreadable")))))
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>")
+        assert peer.heard(reply.ACCESS_UNKNOWN)
+    (refusal,) = ingress.refusals.kept
+    assert refusal.explanation["Verdict"] == "UNKNOWN"
 
 
 def test_a_closed_endpoint_answers_421_and_closes(make_ingress, dial):

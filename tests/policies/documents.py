@@ -45,6 +45,16 @@ def tls(operator: str, value: str) -> Json:
     }
 
 
+def in_list(named: str, *, attribute: str = "RECIPIENT", operator: str = "IS_TRUE") -> Json:
+    """Of policies; rules have more attributes."""
+    return {
+        "BooleanExpression": {
+            "Evaluate": {"IsInAddressList": {"Attribute": attribute, "AddressLists": [named]}},
+            "Operator": operator,
+        }
+    }
+
+
 def deny(*conditions: Json) -> Json:
     return {"Action": "DENY", "Conditions": list(conditions)}
 

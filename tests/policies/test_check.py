@@ -9,15 +9,9 @@ from django.conf import settings
 
 from policies.logic.check import MAX_PROBLEMS, Limits, check_document
 from policies.logic.evaluate import compile_policy
-from tests.policies.documents import allow, deny, ipv4, ipv6, policy, recipient, tls
+from tests.policies.documents import allow, deny, in_list, ipv4, ipv6, policy, recipient, tls
 
 LIST_ARN = "arn:aws:ses:us-east-1:123456789012:mailmanager-address-list/al-1"
-IN_LIST = {
-    "BooleanExpression": {
-        "Evaluate": {"IsInAddressList": {"Attribute": "RECIPIENT", "AddressLists": [LIST_ARN]}},
-        "Operator": "IS_TRUE",
-    }
-}
 ANALYSIS = {
     "StringExpression": {
         "Evaluate": {"Analysis": {"Analyzer": "arn:aws:ses:x:1:addon-instance/ai-1", "ResultField": "a"}},
@@ -60,7 +54,8 @@ REFUSED = [
     ("IPv4 within IPv6", policy("ALLOW", deny(ipv6("::ffff:192.0.2.1/128"))), f"{FIRST}.Ipv6Expression.Values[0]", "hexadecimal"),
     ("long CIDR", policy("ALLOW", deny(ipv4("1" * 5000))), f"{FIRST}.IpExpression.Values[0]", "too long"),
     ("TLS 1.1", policy("ALLOW", deny(tls("IS", "TLS1_1"))), f"{FIRST}.TlsExpression.Value", "TLS1_2"),
-    ("address list", policy("ALLOW", deny(IN_LIST)), f"{FIRST}.BooleanExpression.Evaluate.IsInAddressList", "address lists"),
+    ("list of senders", policy("ALLOW", deny(in_list(LIST_ARN, attribute="FROM"))), f"{FIRST}.BooleanExpression.Evaluate.IsInAddressList.Attribute", "RECIPIENT"),
+    ("operator for texts", policy("ALLOW", deny(in_list(LIST_ARN, operator="EQUALS"))), f"{FIRST}.BooleanExpression.Operator", "IS_TRUE"),
     ("add-on", policy("ALLOW", deny(ANALYSIS)), f"{FIRST}.StringExpression.Evaluate.Analysis", "add-ons"),
 ]  # fmt: skip
 

@@ -4,14 +4,27 @@ from ipaddress import ip_address
 
 import pytest
 
+from addresslists.logic.lookup import UnreadableListError
 from core.envelope import TlsVersion
 from policies.logic.evaluate import CompiledPolicy, Decision, Explanation, Reason, Verdict, compile_policy
-from tests.policies.documents import allow, deny, ipv4, ipv6, not_ipv4, not_ipv6, policy, recipient, tls
+from tests.policies.documents import (
+    allow,
+    deny,
+    in_list,
+    ipv4,
+    ipv6,
+    not_ipv4,
+    not_ipv6,
+    policy,
+    recipient,
+    tls,
+)
 
 V4, V6 = "192.0.2.7", "2001:db8::7"
 CLEAR, TLS12, TLS13 = None, TlsVersion.TLS1_2, TlsVersion.TLS1_3
 DEFAULT = None
-A = "a@example.com"
+A, B = "a@example.com", "b@example.com"
+CLIENT = ip_address(V4)
 
 
 # name, default, statements, recipient, peer, TLS; verdict, number of the statement that decides
@@ -166,14 +179,84 @@ def test_an_explanation_tells_of_each_condition_even_behind_the_decision():
     }  # fmt: skip
 
 
-LISTS = {"BooleanExpression": {"Evaluate": {"IsInAddressList": {"Attribute": "RECIPIENT", "AddressLists": ["al-1"]}}, "Operator": "IS_TRUE"}}  # fmt: skip
 ADD_ON = {"StringExpression": {"Evaluate": {"Analysis": {"Analyzer": "a", "ResultField": "b"}}, "Operator": "EQUALS", "Values": ["x"]}}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "condition",
-    [LISTS, ADD_ON, {}, recipient("LIKE", "a"), ipv4("nowhere"), tls("LIKE", "TLS1_2"), tls("IS", "TLS1_1")],
+    [ADD_ON, {}, recipient("LIKE", "a"), ipv4("nowhere"), tls("LIKE", "TLS1_2"), tls("IS", "TLS1_1")],
 )
 def test_a_policy_that_can_not_be_evaluated_whole_is_not_compiled_at_all(condition):
     with pytest.raises(ValueError, match=r".+"):
         compile_policy(policy("ALLOW", deny(condition)))
+
+
+# --- address lists --------------------------------------------------------------------------------
+
+
+class SomeLists:
+    """Members as they are; lists that aren't here can't be read."""
+
+    def __init__(self, **members: set[str]) -> None:
+        self.members = members
+
+    def contains(self, list_id: str, address: str) -> bool:
+        if list_id not in self.members:
+            raise UnreadableListError(list_id)
+        return address in self.members[list_id]
+
+
+def test_a_list_is_asked_for_the_folded_recipient_as_it_is_at_the_time():
+    lists = SomeLists(x={A})
+    compiled = compile_policy(
+        policy("DENY", allow(in_list("x")), deny(in_list("x", operator="IS_FALSE"))), lists
+    )
+    assert compiled.list_ids == {"x"}
+    assert compiled.decide(A.upper(), CLIENT, None) == Decision(Verdict.ALLOW, Reason.STATEMENT, 0)
+    lists.members["x"] = set()
+    assert compiled.decide(A, CLIENT, None) == Decision(Verdict.DENY, Reason.STATEMENT, 1)
+
+
+def test_a_list_is_named_by_its_id_or_arn():
+    arn = "arn:aws:ses:us-east-1:123456789012:mailmanager-address-list/x"
+    assert (
+        compile_policy(policy("DENY", allow(in_list(arn))), SomeLists(x={A})).decide(A, CLIENT, None).verdict
+        is Verdict.ALLOW
+    )
+
+
+def test_a_list_that_can_not_be_read_makes_the_verdict_unknown_where_it_hangs_on_it():
+    asks = compile_policy(policy("ALLOW", deny(in_list("gone")), deny(recipient("EQUALS", B))), SomeLists())
+    assert asks.decide(A, CLIENT, None) == Decision(Verdict.UNKNOWN, Reason.LIST)
+    spared = compile_policy(policy("ALLOW", deny(recipient("EQUALS", B)), deny(in_list("gone"))), SomeLists())
+    assert spared.decide(B, CLIENT, None) == Decision(Verdict.DENY, Reason.STATEMENT, 0)
+    elsewhere = compile_policy(policy("ALLOW", deny(ipv4("198.51.100.0/24"), in_list("gone"))), SomeLists())
+    assert elsewhere.decide(A, CLIENT, None).verdict is Verdict.ALLOW
+
+
+def test_an_explanation_tells_what_can_not_be_told():
+    explained = compile_policy(
+        policy("ALLOW", deny(in_list("gone")), deny(in_list("gone"), recipient("EQUALS", B))), SomeLists()
+    ).explain(A, CLIENT, None)
+    assert [statement.holds for statement in explained.statements] == [None, False]
+    document = explained.to_document()
+    assert (document["Verdict"], document["Reason"]) == ("UNKNOWN", "LIST")
+    assert document["Statements"][0]["Conditions"] == [
+        {"Attribute": "RECIPIENT", "Operator": "IS_TRUE", "Values": ["gone"], "Holds": None}
+    ]
+
+
+def test_many_statements_about_one_list_ask_it_once():
+    asked = []
+
+    class Counting(SomeLists):
+        def contains(self, list_id, address):
+            asked.append(list_id)
+            return super().contains(list_id, address)
+
+    statements = [deny(in_list("x"), ipv4(f"10.{i}.0.0/16", operator="NOT_CIDR_MATCHES")) for i in range(200)]
+    assert (
+        compile_policy(policy("ALLOW", *statements), Counting(x=set())).decide(A, CLIENT, None).verdict
+        is Verdict.ALLOW
+    )
+    assert asked == ["x"]

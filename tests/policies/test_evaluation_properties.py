@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from core.cidr import Address
 from core.envelope import TlsVersion
 from policies.logic.evaluate import Decision, Reason, Verdict, compile_policy
-from tests.policies.documents import Json, ipv4, ipv6, policy, recipient, tls
+from tests.policies.documents import Json, in_list, ipv4, ipv6, policy, recipient, tls
 
 unhurried = settings(deadline=None)  # a busy machine is no failure
 
@@ -45,7 +45,22 @@ conditions = st.one_of(
         lambda operator, values: ipv6(*values, operator=operator), cidr_operators, cidrs(ipv6_networks)
     ),
     st.builds(tls, st.sampled_from(["MINIMUM_TLS_VERSION", "IS"]), st.sampled_from(list(TlsVersion))),
+    st.builds(
+        lambda named, operator: in_list(named, operator=operator),
+        st.sampled_from(["al-a", "al-b"]),
+        st.sampled_from(["IS_TRUE", "IS_FALSE"]),
+    ),
 )
+
+
+class LettersLists:
+    """`al-a` has every recipient with an a in it, `al-b` those with a b."""
+
+    def contains(self, list_id: str, address: str) -> bool:
+        return list_id.removeprefix("al-") in address
+
+
+LISTS = LettersLists()
 actions = st.sampled_from(["ALLOW", "DENY"])
 statements = st.fixed_dictionaries(
     {"Action": actions, "Conditions": st.lists(conditions, min_size=1, max_size=3)}
@@ -74,6 +89,9 @@ def says(condition: Json, rcpt: str, peer: Address, version: TlsVersion | None) 
     if kind == "TlsExpression":
         wanted = TlsVersion(expression["Value"])
         return version is not None and (version == wanted if operator == "IS" else version >= wanted)
+    if kind == "BooleanExpression":
+        (named,) = expression["Evaluate"]["IsInAddressList"]["AddressLists"]
+        return LISTS.contains(named, rcpt) is (operator == "IS_TRUE")
     if kind == "StringExpression":
         values = [value.lower() for value in expression["Values"]]
         found = {
@@ -101,7 +119,7 @@ def decide_plainly(document: Json, rcpt: str, peer: Address, version: TlsVersion
 @unhurried
 @given(policies, recipients, peers, versions)
 def test_a_compiled_policy_says_what_a_plain_reading_says(document, rcpt, peer, version):
-    assert compile_policy(document).decide(rcpt, peer, version) == decide_plainly(
+    assert compile_policy(document, LISTS).decide(rcpt, peer, version) == decide_plainly(
         document, rcpt, peer, version
     )
 
@@ -109,7 +127,7 @@ def test_a_compiled_policy_says_what_a_plain_reading_says(document, rcpt, peer, 
 @unhurried
 @given(many_contains, recipients, peers, versions)
 def test_texts_filed_by_their_pieces_are_found_as_well(document, rcpt, peer, version):
-    assert compile_policy(document).decide(rcpt, peer, version) == decide_plainly(
+    assert compile_policy(document, LISTS).decide(rcpt, peer, version) == decide_plainly(
         document, rcpt, peer, version
     )
 
@@ -124,15 +142,15 @@ def test_the_verdict_does_not_depend_on_the_order_of_statements_or_conditions(
         for statement in document["PolicyStatements"]
     ]
     random.shuffle(shuffled)
-    before = compile_policy(document).decide(rcpt, peer, version)
-    after = compile_policy(document | {"PolicyStatements": shuffled}).decide(rcpt, peer, version)
+    before = compile_policy(document, LISTS).decide(rcpt, peer, version)
+    after = compile_policy(document | {"PolicyStatements": shuffled}, LISTS).decide(rcpt, peer, version)
     assert (after.verdict, after.reason) == (before.verdict, before.reason)
 
 
 @unhurried
 @given(policies, recipients, peers, versions)
 def test_an_explanation_agrees_with_its_decision(document, rcpt, peer, version):
-    explanation = compile_policy(document).explain(rcpt, peer, version)
+    explanation = compile_policy(document, LISTS).explain(rcpt, peer, version)
     for result, statement in zip(explanation.statements, document["PolicyStatements"], strict=True):
         assert [c.holds for c in result.conditions] == [
             says(c, rcpt, peer, version) for c in statement["Conditions"]

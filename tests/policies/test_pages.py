@@ -372,7 +372,7 @@ def test_policy_is_made_by_json(owner):
                     ),
                 )
             ),
-            "address lists are not available yet",
+            "There is no address list x.",
         ),
     ],
 )

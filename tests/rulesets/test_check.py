@@ -48,7 +48,7 @@ SNS = {"PublishToSns": {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Rol
 VERDICT = {"VerdictExpression": {"Evaluate": {"Attribute": "SPF"}, "Operator": "EQUALS", "Values": ["PASS"]}}
 IN_LIST = {
     "BooleanExpression": {
-        "Evaluate": {"IsInAddressList": {"Attribute": "FROM", "AddressLists": ["al-1"]}},
+        "Evaluate": {"IsInAddressList": {"Attribute": "SUBJECT", "AddressLists": ["al-1"]}},
         "Operator": "IS_TRUE",
     }
 }
@@ -83,7 +83,7 @@ WRONG = {
     "Rules[0].Conditions[0].DmarcExpression": rule(
         DROP, when={"DmarcExpression": {"Operator": "EQUALS", "Values": ["NONE"]}}
     ),
-    "Rules[0].Conditions[0].BooleanExpression.Evaluate.IsInAddressList": rule(DROP, when=IN_LIST),
+    "Rules[0].Conditions[0].BooleanExpression.Evaluate.IsInAddressList.Attribute": rule(DROP, when=IN_LIST),
     "Rules[0].Conditions[0].BooleanExpression.Evaluate.Attribute": rule(DROP, when=WRAPPED),
     "Rules[0].Unless[0].StringExpression.Evaluate.ClientCertificateAttribute": rule(DROP, unless=CERTIFICATE),
     "Rules[0].Unless[0].IpExpression.Values[1]": rule(DROP, unless=ip("192.0.2.0/24", "192.0.2.1/24")),

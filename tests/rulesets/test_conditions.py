@@ -2,9 +2,11 @@
 
 import pytest
 
+from addresslists.logic.lookup import UnreadableListError
 from core.envelope import CertificateAttribute, ClientCertificate
 from core.message import Message
 from rulesets.logic.compile import compile_rule_set
+from tests.policies.documents import in_list
 from tests.rulesets.documents import (
     DROP,
     MAIL,
@@ -147,3 +149,41 @@ def test_conditions_ask_about_the_client_certificate(condition, holds):
 def test_without_a_client_certificate_nothing_is_equal(attribute):
     assert not matches(certificate(attribute.value, "CONTAINS", "a"))
     assert matches(certificate(attribute.value, "NOT_EQUALS", "a"))
+
+
+# --- address lists --------------------------------------------------------------------------------
+
+
+class Friends:
+    def contains(self, list_id, address):
+        if list_id != "al-1":
+            raise UnreadableListError(list_id)
+        return address in {"ann@x.example", "team@y.example", "bob@y.example"}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "is_in_it"),
+    [
+        ("RECIPIENT", True),
+        ("MAIL_FROM", True),
+        ("FROM", True),
+        ("TO", True),  # one of two is
+        ("CC", False),
+        ("SENDER", False),
+    ],
+)
+def test_each_address_of_a_message_can_be_looked_for_in_a_list(attribute, is_in_it):
+    for operator, holds in (("IS_TRUE", is_in_it), ("IS_FALSE", not is_in_it)):
+        compiled = compile_rule_set(
+            rules(rule(DROP, when=in_list("al-1", attribute=attribute, operator=operator))), Friends()
+        )
+        plan = compiled.plan(envelope(), Message(MAIL))
+        assert bool(plan.dropped) is holds
+        assert compiled.list_ids == {"al-1"}
+
+
+def test_a_rule_whose_list_can_not_be_read_is_walked_again_later():
+    compiled = compile_rule_set(rules(rule(DROP, when=in_list("al-2"))), Friends())
+    plan = compiled.plan(envelope(), Message(MAIL))
+    assert plan.failed == tuple(envelope().forward_paths)
+    assert not plan.dropped

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from addresslists.reading import StoredLists
 from console import json_source
 from core.cidr import Address
 from core.envelope import TlsVersion
@@ -47,7 +48,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{options['file']}: no problems")
             return
         tls = None if options["tls"] == "none" else TlsVersion(options["tls"])
-        policy = compile_policy(json_source.parse(text).value)
+        policy = compile_policy(json_source.parse(text).value, StoredLists())
         explanation = policy.explain(options["decide"], options["ip"], tls, options["size"])
         self.stdout.write(_line(explanation.decision))
 
@@ -70,6 +71,8 @@ def _line(decision: Decision) -> str:
             reason = f"PolicyStatements[{decision.statement}]"
         case Reason.DEFAULT:
             reason = "DefaultAction"
+        case Reason.LIST:
+            reason = "an address list that is not there"
     return f"{decision.verdict} ({reason})"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from addresslists.reading import StoredLists
 from console import json_source
 from core.envelope import Envelope, TlsVersion
 from core.errors import Problem
@@ -24,7 +25,8 @@ from rulesets.words import doubt_in_words
 class Command(BaseCommand):
     help = (
         'Check a rule set\'s document ({"Rules": […]}) and, with --message, say what it does with a message.'
-        " Relays, mailboxes and buckets are not looked up. Exits with 1 where the document is wrong."
+        " Relays, mailboxes and buckets are not looked up, address lists for a message alone. Exits with 1"
+        " where the document is wrong."
     )
     requires_system_checks: list[str] = []
 
@@ -55,7 +57,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}:{line}: warning: {doubt.path}: {doubt_in_words(doubt)}")
         if options["message"]:
             message = _read(options["message"])
-            plan = compile_rule_set(source.value).plan(_envelope(options, len(message)), Message(message))
+            rule_set = compile_rule_set(source.value, StoredLists())
+            plan = rule_set.plan(_envelope(options, len(message)), Message(message))
             self.stdout.writelines(f"{line}\n" for line in _lines(plan))
         else:
             self.stdout.write(f"{name}: no problems")
