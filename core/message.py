@@ -83,6 +83,10 @@ class Message:
         """The values of all fields of that name (case does not count), unfolded, decoded, in order."""
         return tuple(decode_words(text) for text in self._texts(name.lower()))
 
+    def count(self, name: str) -> int:
+        """How many fields of that name there are."""
+        return len(self._header.fields.get(name.lower(), ()))
+
     def _addresses(self, name: str) -> tuple[str, ...]:
         found = dict.fromkeys(address for text in self._texts(name) for address in parse_addresses(text))
         return tuple(printable(address) for address in list(found)[:MAX_ADDRESSES])

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import structlog
 
@@ -16,10 +16,11 @@ from endpoints.models import IngressEndpoint
 from mailflow.actions.contract import Finish, Result
 from mailflow.logic.progress import WALK, DeliveryState
 from mailflow.logic.story import EventKind
+from mailflow.logic.walk_story import StepTexts, pack
 from mailflow.models import Outcome
 from mailflow.trace import Event
 from rulesets.logic.compile import CompiledRuleSet, compile_rule_set
-from rulesets.logic.delivery import Delivery, Plan, WalkEvent
+from rulesets.logic.delivery import Delivery, Plan
 from rulesets.models import RuleSet
 
 log = structlog.get_logger()
@@ -45,11 +46,14 @@ def endpoint_names(envelopes: Iterable[Envelope]) -> dict[str, str]:
     return dict(IngressEndpoint.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
+Compiled = tuple[CompiledRuleSet, StepTexts]
+
+
 class RuleSets:
     """The rule sets of one batch, with their address lists as they are now; what is compiled of them,
     and the lists' indexes, are kept beyond it."""
 
-    _compiled: "ClassVar[OrderedDict[tuple[str, datetime], CompiledRuleSet]]" = OrderedDict()
+    _compiled: "ClassVar[OrderedDict[tuple[str, datetime], Compiled]]" = OrderedDict()
     _lists: ClassVar[Indexes] = Indexes()
 
     def __init__(self, envelopes: Iterable[Envelope]) -> None:
@@ -67,10 +71,10 @@ class RuleSets:
         current_id = self._current.get(envelope.endpoint_id, "")
         return self._rows.get(envelope.rule_set_id) or self._rows.get(current_id)
 
-    def compiled(self, rule_set: RuleSet) -> CompiledRuleSet:
+    def compiled(self, rule_set: RuleSet) -> Compiled:
         cache, key = self._compiled, (rule_set.pk, rule_set.updated_at)
         if key not in cache:
-            cache[key] = compile_rule_set(rule_set.document, self._lists)
+            cache[key] = compile_rule_set(rule_set.document, self._lists), StepTexts()
             while len(cache) > _CACHED_RULE_SETS:
                 cache.popitem(last=False)
         cache.move_to_end(key)
@@ -93,7 +97,7 @@ def walk(
     """
     walked = Walked()
     try:
-        if len(message.header("Received")) > MAX_HOPS:
+        if message.count("Received") > MAX_HOPS:
             return _refused(envelope, walked, now, attempt)
         rule_set = rule_sets.find(envelope)
         if rule_set is None:
@@ -102,10 +106,14 @@ def walk(
             walked.events.append(
                 Event("rule_set", EventKind.RULE_SET_REPLACED, now, {"RuleSet": rule_set.name})
             )
-        plan = rule_sets.compiled(rule_set).plan(envelope, message)
+        compiled, texts = rule_sets.compiled(rule_set)
+        plan = compiled.plan(envelope, message)
+        told = pack(plan.events, envelope.forward_paths, texts)
     except Exception as error:
         log.exception("message_not_planned", message_id=envelope.message_id)
         return _not_walked(envelope, walked, f"{type(error).__name__}: {error}", now, attempt)
+    paths = envelope.forward_paths
+    walked.events.append(Event(f"walk.{attempt}", EventKind.WALKED, now, recipients=paths, members=told))
     return _planned(envelope, walked, plan, now=now, attempt=attempt, first_position=first_position)
 
 
@@ -130,25 +138,30 @@ def _planned(
 ) -> Walked:
     deliveries = [_shifted(delivery, first_position) for delivery in plan.deliveries]
     walked.states = [DeliveryState.at_first(delivery, now) for delivery in deliveries]
-    words = next(
-        (e.detail["Error"] for e in plan.events if e.detail and "Error" in e.detail), "a rule failed"
-    )
     if plan.failed and attempt == 0:
         position = first_position + len(deliveries)
         walked.states.append(walk_later(position, plan.failed, now))
-    walked.results = [
-        Result(path, Finish.TEMPORARY, words)
-        if path in plan.failed
-        else Result(path, Finish.DONE, "the rule set was walked")
-        for path in envelope.forward_paths
-    ]
+    if attempt:
+        walked.results = _results(envelope, plan)
     taken = {path for delivery in plan.deliveries for path in delivery.origins}
     taken |= {path for delivery in plan.deliveries for _recipient, path in delivery.shared_origins}
     taken |= set(plan.failed)
     walked.outcomes = {path: Outcome.DROPPED for path in plan.dropped if path not in taken}
     walked.outcomes |= {path: Outcome.UNHANDLED for path in plan.unhandled if path not in taken}
-    walked.events += [_event(event, number, now, attempt) for number, event in enumerate(plan.events)]
     return walked
+
+
+def _results(envelope: Envelope, plan: Plan) -> list[Result]:
+    """Of the delivery of kind Walk that asked for it."""
+    words = next(
+        (e.detail["Error"] for e in plan.events if e.detail and "Error" in e.detail), "a rule failed"
+    )
+    return [
+        Result(path, Finish.TEMPORARY, words)
+        if path in plan.failed
+        else Result(path, Finish.DONE, "the rule set was walked")
+        for path in envelope.forward_paths
+    ]
 
 
 def walk_later(position: int, forward_paths: Sequence[str], now: datetime) -> DeliveryState:
@@ -175,12 +188,3 @@ def _shifted(delivery: Delivery, by: int) -> Delivery:
     return replace(
         delivery, position=delivery.position + by, after=tuple(number + by for number in delivery.after)
     )
-
-
-def _event(event: WalkEvent, number: int, now: datetime, attempt: int) -> Event:
-    detail: dict[str, Any] = dict(event.detail or {})
-    if event.rule is not None:
-        detail |= {"Rule": event.rule_name, "RuleIndex": event.rule}
-    if event.action_index is not None:
-        detail["ActionIndex"] = event.action_index
-    return Event(f"walk.{attempt}.{number}", EventKind(event.step.value), now, detail, event.recipients)

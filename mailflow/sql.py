@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from django.db import connections
@@ -28,33 +28,71 @@ def bulk_cursor(alias: str) -> Iterator[Any]:
         yield cursor
 
 
-def insert_rows(alias: str, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> None:
-    """Within `transaction.atomic` and `wrap_database_errors`; rows that are there already stay as they are.
+def insert_rows(
+    alias: str,
+    table: str,
+    columns: tuple[str, ...],
+    rows: Sequence[Sequence[Any]],
+    on_conflict: str = "DO NOTHING",
+) -> None:
+    """Within `transaction.atomic` and `wrap_database_errors`; rows that are there already stay as they are,
+    or what `on_conflict` says: `(id) DO UPDATE SET …`.
 
     On SQLite many rows to a statement: each statement gives the interpreter's lock away, and under load
     waits longer to have it back than the row takes.
     """
     connection = connections[alias]
     if connection.vendor == "postgresql":
-        with bulk_cursor(alias) as cursor:
-            cursor.executemany(_insert(table, columns, 1, "%s"), rows)
+        if rows:
+            with bulk_cursor(alias) as cursor:
+                cursor.executemany(_insert(table, columns, 1, "%s", on_conflict), rows)
         return
     connection.ensure_connection()
-    for start in range(0, len(rows), _MAX_ROWS_A_STATEMENT):
-        part = rows[start : start + _MAX_ROWS_A_STATEMENT]
+    for part in _parts(rows):
         # Not Django's cursor, which would look through the whole statement for its placeholders.
         connection.connection.execute(
-            _insert(table, columns, len(part), "?"), [value for row in part for value in row]
+            _insert(table, columns, len(part), "?", on_conflict), [value for row in part for value in row]
         )
 
 
-_MAX_ROWS_A_STATEMENT = 64  # sqlite3 keeps 128 prepared statements: room for each number of rows
+def delete_rows(alias: str, table: str, column: str, values: Sequence[str]) -> None:
+    """Where `column` is one of `values`; within `transaction.atomic`."""
+    if not values:
+        return
+    connection = connections[alias]
+    if connection.vendor == "postgresql":
+        with bulk_cursor(alias) as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE {column} = ANY(%s)", [list(values)])  # noqa: S608
+        return
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        for part in _parts(values):
+            connection.connection.execute(_delete(table, column, len(part)), part)
+
+
+_MAX_ROWS_A_STATEMENT = 64
+_T = TypeVar("_T")
+
+
+def _parts(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Of 64, 32, 16 … rows: sqlite3 keeps 128 prepared statements, so each table has a few lengths only."""
+    start, size = 0, _MAX_ROWS_A_STATEMENT
+    while start < len(rows):
+        while size > len(rows) - start:
+            size //= 2
+        yield rows[start : start + size]
+        start += size
 
 
 @cache
-def _insert(table: str, columns: tuple[str, ...], rows: int, placeholder: str) -> str:
+def _insert(table: str, columns: tuple[str, ...], rows: int, placeholder: str, on_conflict: str) -> str:
     values = ", ".join([f"({', '.join([placeholder] * len(columns))})"] * rows)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT DO NOTHING"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {values} ON CONFLICT {on_conflict}"  # noqa: S608
+
+
+@cache
+def _delete(table: str, column: str, rows: int) -> str:
+    return f"DELETE FROM {table} WHERE {column} IN ({', '.join(['?'] * rows)})"  # noqa: S608
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from console.status import Look
 from core.errors import NotFound
 from mailflow.logic.story import EventKind, kind_in_words, tell
+from mailflow.logic.walk_story import unpack
 from mailflow.looks import DELIVERIES, OUTCOMES, look_of_event
 from mailflow.models import MessageTrace, Outcome, RecipientTrace, SpoolDelivery, SpoolMessage, TraceEvent
 
@@ -79,10 +80,26 @@ def story_of(message_id: str) -> MessageStory:
         spooled=spooled,
         look=OUTCOMES[outcome],
         recipients=[(recipient, OUTCOMES[recipient.outcome]) for recipient in recipients],
-        events=[told(event) for event in events],
+        events=[told(step) for event in events for step in _steps(event)],
         deliveries=[_waiting(row) for row in deliveries],
         related=_related(trace) if trace else [],
     )
+
+
+def _steps(event: TraceEvent) -> list[TraceEvent]:
+    """The event, or those that it stands for."""
+    if event.kind != EventKind.WALKED:
+        return [event]
+    recipients = [event.recipient] if event.recipient else event.detail.get("Recipients", [])
+    return [
+        TraceEvent(
+            at=event.at,
+            kind=kind,
+            recipient=own[0] if len(own) == 1 else "",
+            detail=detail if len(own) == 1 else {**detail, "Recipients": own},
+        )
+        for kind, detail, own in unpack(event.detail, recipients)
+    ]
 
 
 def told(event: TraceEvent) -> Told:

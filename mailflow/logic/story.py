@@ -16,7 +16,8 @@ class EventKind(StrEnum):
     ACCEPTED = "ACCEPTED"  # (Recipients, Endpoint)
     RULE_SET_REPLACED = "RULE_SET_REPLACED"  # (RuleSet) the one it came with is gone
     PLANNING_FAILED = "PLANNING_FAILED"  # (Error, NextAttemptAt)
-    # The walk; from rulesets.logic.delivery.Step. (Rule, Recipients, and the step's own detail)
+    WALKED = "WALKED"  # (Steps) all of a walk, as mailflow.logic.walk_story packs it; told step by step
+    # The walk's steps; from rulesets.logic.delivery.Step. (Rule, Recipients, and the step's own detail)
     RULE_MATCHED = "RULE_MATCHED"
     RULE_PASSED_BY = "RULE_PASSED_BY"
     RULE_FAILED = "RULE_FAILED"

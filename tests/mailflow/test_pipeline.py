@@ -17,6 +17,7 @@ from mailflow.models import (
     SpoolMessage,
     TraceEvent,
 )
+from mailflow.stories import story_of
 from tests.mailflow.conftest import BUCKET, MAILBOX, RELAY, rule, with_policy
 from tests.mailflow.letters import letter
 from tests.mailflow.runners import FileRunner
@@ -36,9 +37,7 @@ def outcomes():
 
 
 def kinds_told(message_id):
-    return list(
-        TraceEvent.objects.filter(trace_id=message_id).order_by("at", "id").values_list("kind", flat=True)
-    )
+    return [event.kind for event in story_of(message_id).events]
 
 
 def make_due(**fields):
