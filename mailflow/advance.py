@@ -30,33 +30,47 @@ def retry_schedule() -> RetrySchedule:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """One attempt that is over. `walked`: what came of it, where it was of kind Walk."""
+    """One attempt that is over. `walked`: what came of it, where it was of kind Walk. `not_before`: nothing
+    was tried, and shall not be until then."""
 
     work: Work
     position: int
     results: Sequence[Result]
     walked: Walked | None = None
+    not_before: datetime | None = None
 
 
 @dataclass(slots=True)
 class Advance:
-    """A message before and after some attempts, and what is to be told of it."""
+    """A message before and after some attempts, and what is to be told of it. `is_stored`: what was before
+    has rows."""
 
     work: Work
     before: dict[int, DeliveryState]
     after: dict[int, DeliveryState]
     story: Story
+    is_stored: bool
     bounce: Bounce | None = None
     hold_reason: str = ""
 
 
 def advance_by(
-    work: Work, before: dict[int, DeliveryState], attempts: Sequence[Attempted], now: datetime
+    work: Work,
+    before: dict[int, DeliveryState],
+    attempts: Sequence[Attempted],
+    now: datetime,
+    *,
+    is_stored: bool = True,
 ) -> Advance:
     schedule = retry_schedule()
-    advance = Advance(work, before, dict(before), Story(work.message_id))
+    advance = Advance(work, before, dict(before), Story(work.message_id), is_stored)
     for attempt in attempts:
-        old = before[attempt.position]
+        old = before.get(attempt.position)
+        if old is None:  # another took the message over, and planned it otherwise or is done with it
+            continue
+        if attempt.not_before is not None:
+            advance.after[attempt.position] = replace(old, next_attempt_at=attempt.not_before)
+            continue
         new = progress.after_attempt(old, attempt.results, now=now, schedule=schedule)
         if old.delivery.kind == WALK and not work.envelope.reverse_path:
             new = _held_if_given_up(advance, old, new)

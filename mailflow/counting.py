@@ -1,5 +1,6 @@
 """What the pipeline tells the metrics, after it was written down."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,10 +11,14 @@ from metrics.registry import BOUNCES, DELIVERIES, PIPELINE_SECONDS
 
 def count_attempts(attempts: Sequence[Attempted], advances: Sequence[Advance], now: datetime) -> None:
     """`attempts` as they were made, `advances` what they came to."""
-    for attempt in attempts:
-        kind = attempt.work.states[attempt.position].delivery.kind
-        for result in attempt.results:
-            DELIVERIES.labels(kind, result.finish.value).inc()
+    made = Counter(
+        (state.delivery.kind, result.finish.value)
+        for attempt in attempts
+        if (state := attempt.work.states.get(attempt.position))
+        for result in attempt.results
+    )
+    for (kind, finish), count in made.items():
+        DELIVERIES.labels(kind, finish).inc(count)
     bounces = sum(advance.bounce is not None for advance in advances)
     if bounces:
         BOUNCES.inc(bounces)

@@ -1,25 +1,24 @@
-"""Takes what is due out of the spool: claimed, read, and planned where that is still to be done."""
+"""Takes what is due out of the spool: claimed, read, and planned where that is still to be done.
+
+What is planned now is not written down here, but with what comes of it, or when that takes its time.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from django.conf import settings
-from django.db import transaction
 
 from core.envelope import Envelope
 from core.identifiers import message_time
-from mailflow import lease, planning, trace
+from mailflow import lease, planning, recording
 from mailflow.advance import retry_schedule
-from mailflow.counting import count_over
 from mailflow.lease import Claim
 from mailflow.logic.story import EventKind
 from mailflow.logic.text import fit
 from mailflow.models import SpoolDelivery, SpoolMessage
-from mailflow.recording import remove
 from mailflow.trace import Event, Opening, Story
-from mailflow.work import Work, insert, state_of
+from mailflow.work import Work, state_of
 
 log = structlog.get_logger()
 
@@ -43,7 +42,9 @@ def take(owner: str, *, limit: int, max_bytes: int) -> Intake:
     works, unplanned = _read(owner, claims, now)
     if unplanned:
         rule_sets = planning.RuleSets(work.envelope for work in unplanned)
-        _write_plan(owner, [(work, _walk(work, rule_sets, now)) for work in unplanned], now)
+        for work in unplanned:
+            _walk(work, rule_sets, now)
+        recording.write_plans(owner, [work for work in unplanned if not work.states])
     return Intake([work for work in works if work.states], len(claims))
 
 
@@ -54,9 +55,8 @@ def open_one(owner: str, message_id: str) -> Work | None:
     claim = lease.claim_one(owner, message_id, now)
     works, unplanned = _read(owner, [claim] if claim else [], now)
     for work in unplanned:
-        state = planning.walk_later(0, work.envelope.forward_paths, now)
-        work.states = {0: state}
-        _write_plan(owner, [(work, _story(work, planning.Walked(states=[state])))], now)
+        _begin(work, planning.Walked([planning.walk_later(0, work.envelope.forward_paths, now)]))
+        recording.write_plans(owner, [work])
     return works[0] if works and works[0].states else None
 
 
@@ -100,48 +100,15 @@ def _put_off(owner: str, claim: Claim, reason: str, now: datetime) -> None:
     lease.release(owner, [(claim.message_id, again_at or lease.NEVER)])
 
 
-def _write_plan(owner: str, planned: Sequence[tuple[Work, Story]], now: datetime) -> None:
-    """Write down what is to be done: from then on a message is never planned again."""
-    # The trace first: written twice it stays one, but a message that is over is not found again.
-    trace.write([story for _work, story in planned])
-    works = [work for work, _story in planned]
-    over = [work.message_id for work in works if not work.states]
-    with transaction.atomic(using=settings.SPOOL_ALIAS):
-        # Whose lease went over to another meanwhile is planned there.
-        ours = set(
-            SpoolMessage.objects.select_for_update()
-            .filter(pk__in=[work.message_id for work in works], lease_owner=owner, planned_at=None)
-            .values_list("pk", flat=True)
-        )
-        SpoolMessage.objects.filter(pk__in=ours).update(planned_at=now)
-        insert(
-            (work.message_id, state)
-            for work in works
-            if work.message_id in ours
-            for state in work.states.values()
-        )
-        remove([message_id for message_id in over if message_id in ours])
-    count_over((work for work in works if not work.states and work.message_id in ours), now)
-    for work in works:
-        if work.message_id not in ours:
-            work.states = {}
+def _walk(work: Work, rule_sets: planning.RuleSets, now: datetime) -> None:
+    _begin(work, planning.walk(work.envelope, work.message, rule_sets, now=now, attempt=0, first_position=0))
 
 
-def _walk(work: Work, rule_sets: planning.RuleSets, now: datetime) -> Story:
-    walked = planning.walk(work.envelope, work.message, rule_sets, now=now, attempt=0, first_position=0)
-    work.states = {state.delivery.position: state for state in walked.states}
-    return _story(work, walked)
-
-
-def _story(work: Work, walked: planning.Walked) -> Story:
-    """The beginning of a message's story."""
+def _begin(work: Work, walked: planning.Walked) -> None:
+    """What is to be done, and the beginning of the message's story."""
     envelope = work.envelope
+    work.states = {state.delivery.position: state for state in walked.states}
     detail = {"Endpoint": work.endpoint_name}
     accepted = Event("accepted", EventKind.ACCEPTED, envelope.received_at, detail, envelope.forward_paths)
-    return Story(
-        work.message_id,
-        Opening(envelope, work.endpoint_name, work.message.subject),
-        [accepted, *walked.events],
-        walked.outcomes,
-        is_over=not work.states,
-    )
+    opening = Opening(envelope, work.endpoint_name, work.message.subject)
+    work.untold = Story(work.message_id, opening, [accepted, *walked.events], walked.outcomes)

@@ -1,6 +1,7 @@
 """A message in a worker's hands, and the rows that it is made of."""
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from mailflow.logic.progress import DeliveryState, Ending
 from mailflow.logic.text import fit
 from mailflow.models import SpoolDelivery
 from mailflow.sql import bulk_cursor, stored_time
+from mailflow.trace import Story
 from rulesets.logic.delivery import Delivery
 
 MAX_RESULT_LENGTH = 500
@@ -40,7 +42,8 @@ _UPDATE = (
 
 @dataclass
 class Work:
-    """Mutable: `states` by position, as of the last thing that was written down."""
+    """Mutable: `states` by position, as of the last thing that was written down, or as planned now where
+    `untold` is the beginning of a story that nobody wrote down yet, and the plan neither."""
 
     message_id: str
     envelope: Envelope
@@ -48,6 +51,14 @@ class Work:
     endpoint_name: str
     states: dict[int, DeliveryState] = field(default_factory=dict)
     hold_reason: str = ""
+    untold: Story | None = None
+    running: set[int] = field(default_factory=set)  # positions whose attempt is not written down yet
+    taken_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_planned(self) -> bool:
+        """In the database."""
+        return self.untold is None
 
     @cached_property
     def message(self) -> Message:
