@@ -63,7 +63,7 @@ class RuleSets:
         self._current = dict(endpoints.values_list("pk", "rule_set_id"))
         wanted = {envelope.rule_set_id for envelope in envelopes} | set(self._current.values())
         self._rows = {row.pk: row for row in RuleSet.objects.filter(pk__in=wanted)}
-        if list_ids := {list_id for row in self._rows.values() for list_id in self.compiled(row).list_ids}:
+        if list_ids := {list_id for row in self._rows.values() for list_id in self.compiled(row)[0].list_ids}:
             self._lists.refresh(read_states(list_ids), keep_others=True)
 
     def find(self, envelope: Envelope) -> RuleSet | None:
