@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks._auth_load import Account
 from benchmarks._auth_rows import TALKED_TO
 from benchmarks._certificate import Certificate
-from benchmarks._targets import POSTFIX_SETTINGS, ingress
+from benchmarks._targets import POSTFIX_SETTINGS, POSTFIX_TLS, ingress
 from secrets_store.password_hashes import hash_password
 from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
@@ -19,10 +19,7 @@ _POSTFIX_AUTH = """\
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {folder}/auth
-smtpd_tls_security_level = may
 smtpd_tls_auth_only = no
-smtpd_tls_cert_file = {certificate}
-smtpd_tls_key_file = {key}
 smtpd_error_sleep_time = 0
 """
 
@@ -70,8 +67,7 @@ def our_ingress(folder: Path, certificate: Certificate, count: int, first: str) 
     """`count` endpoints that all listen, at `count` addresses from `first` on."""
     accounts = folder.with_suffix(".json")
     rows = ("benchmarks._auth_rows", str(count), first, str(accounts))
-    tls = {"MAILMANAGER_TLS_CERT": str(certificate.chain), "MAILMANAGER_TLS_KEY": str(certificate.key)}
-    with ingress(folder, address=first, rows=rows, more_environment=tls) as server:
+    with ingress(folder, address=first, rows=rows, certificate=certificate) as server:
         made = [Account(port=server.port, **one) for one in json.loads(accounts.read_text())]
         yield AuthTarget(tuple(made), (server.pid,))
 
@@ -93,7 +89,7 @@ def postfix_with_dovecot(
     dovecot = Process(["dovecot", "-F", "-c", sasl / "dovecot.conf"], log=sasl / "stdout.log")
     with running(dovecot):
         dovecot.wait_until((sasl / "auth").exists, "Dovecot listens")
-        settings = POSTFIX_SETTINGS + _POSTFIX_AUTH.format(
+        settings = POSTFIX_SETTINGS + (POSTFIX_TLS + _POSTFIX_AUTH).format(
             folder=sasl, certificate=certificate.chain, key=certificate.key
         )
         with Postfix(folder / "postfix", address=address, resolver=address, more_settings=settings) as server:

@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks._certificate import Certificate
@@ -192,6 +193,15 @@ ACCEPTING = {
     "aiosmtpd": Peer(stock_aiosmtpd),
     "smtp-sink": Peer(smtp_sink, ("smtp-sink",)),
 }
+
+
+def securing(certificate: Certificate | None) -> dict[str, Peer]:
+    """What `tls` compares. OpenSMTPD is none of them: Debian 12's breaks off STARTTLS."""
+    starts = {"postfix": postfix, "exim": exim, "haraka": haraka, "aiosmtpd": stock_aiosmtpd}
+    return {
+        name: Peer(partial(start, certificate=certificate), ACCEPTING[name].files)
+        for name, start in starts.items()
+    }
 
 
 def add_peers_option(parser: ArgumentParser, peers: Mapping[str, object]) -> None:

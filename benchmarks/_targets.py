@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks._certificate import Certificate
 from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
 
@@ -28,6 +29,11 @@ smtpd_client_connection_count_limit = 0
 smtpd_client_connection_rate_limit = 0
 smtpd_client_message_rate_limit = 0
 message_size_limit = 41943040
+"""
+POSTFIX_TLS = """\
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
 """
 
 
@@ -47,6 +53,7 @@ def ingress(
     processes: int = 1,
     address: str = "127.25.77.1",
     rows: Sequence[str] = (),
+    certificate: Certificate | None = None,
     more_environment: Mapping[str, str] | None = None,
 ) -> Iterator[Target]:
     """`runingress` as it is started in production, with endpoints, a spool and a Redis of its own.
@@ -61,6 +68,9 @@ def ingress(
         "PYTHONPATH": str(_ROOT),
         **(more_environment or {}),
     }
+    if certificate:
+        environment["MAILMANAGER_TLS_CERT"] = str(certificate.chain)
+        environment["MAILMANAGER_TLS_KEY"] = str(certificate.key)
     folder.mkdir(mode=0o700)
     manage = [sys.executable, str(_ROOT / "manage.py")]
     for database in ("default", "spool"):
@@ -86,10 +96,11 @@ def ingress(
 
 
 @contextlib.contextmanager
-def postfix(folder: Path) -> Iterator[Target]:
-    with Postfix(
-        folder, address="127.25.77.2", resolver="127.25.77.2", more_settings=POSTFIX_SETTINGS
-    ) as server:
+def postfix(folder: Path, certificate: Certificate | None = None) -> Iterator[Target]:
+    settings = POSTFIX_SETTINGS
+    if certificate:
+        settings += POSTFIX_TLS.format(certificate=certificate.chain, key=certificate.key)
+    with Postfix(folder, address="127.25.77.2", resolver="127.25.77.2", more_settings=settings) as server:
         yield Target("Postfix, hold queue", server.address, server.port, server.pid)
 
 
