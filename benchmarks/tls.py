@@ -43,7 +43,9 @@ def main() -> None:
         with ExitStack() as stack:
             pool = stack.enter_context(clients(options.sessions))
             servers = [
-                stack.enter_context(ingress(folder / "mailmanager", certificate=certificate)),
+                stack.enter_context(
+                    ingress(folder / "mailmanager", processes=options.processes, certificate=certificate)
+                ),
                 *started(stack, folder, peers, options.peers),
             ]
             print(f"\n{options.sessions} sessions, {options.rounds} rounds of {options.seconds:g} s", end="")
@@ -104,6 +106,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1.5, help="of each round and server")
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--size", type=int, default=0, help="bytes of a message in each session (0: none)")
+    parser.add_argument("--processes", type=int, default=1, help="of Mail Manager's ingress")
     add_peers_option(parser, securing(None))
     return parser.parse_args()
 
