@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from access.services import actor_of
-from addresslists.models import AddressList, Member, MemberChange
+from addresslists.models import AddressList, ImportChunk, ImportJob, Member, MemberChange, RefusedEntry
 from addresslists.services import lists
 from console.read_only_admin import ReadOnlyAdmin
 from resources.services import users_of
@@ -59,3 +59,28 @@ class MemberChangeAdmin(ReadOnlyAdmin):
     list_filter = ["list", "is_member"]
     list_select_related = ["list"]
     search_fields = ["address"]
+
+
+@admin.register(ImportJob)
+class ImportJobAdmin(ReadOnlyAdmin):
+    list_display = ["name", "id", "list", "kind", "status", "imported_count", "failed_count", "created_at"]
+    list_filter = ["status", "kind", "created_at"]
+    list_select_related = ["list"]
+    search_fields = ["name", "id", "list__name"]
+
+
+@admin.register(ImportChunk)
+class ImportChunkAdmin(ReadOnlyAdmin):
+    list_display = ["job", "number"]
+    list_select_related = ["job"]
+    search_fields = ["job__name", "job__id"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).defer("content")
+
+
+@admin.register(RefusedEntry)
+class RefusedEntryAdmin(ReadOnlyAdmin):
+    list_display = ["job", "number", "text", "reason"]
+    list_select_related = ["job"]
+    search_fields = ["job__name", "job__id", "text"]

@@ -11,13 +11,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`input` fits the operation's input shape: blobs are bytes, timestamps aware datetimes."""
+    """`input` fits the operation's input shape: blobs are bytes, timestamps aware datetimes. `base_url`:
+    scheme and host under which the client knows us."""
 
     actor: Actor
     service: str  # as botocore names it: `mailmanager`
     operation: str
     input: Document
     request_id: str
+    base_url: str = ""
 
 
 # What it returns fits the output shape (None members are left out; datetimes and bytes as they are);

@@ -63,7 +63,9 @@ def answer(
     if operate is None or route.operation not in model.operation_names:
         raise ApiError(UNKNOWN_OPERATION, f"The operation {route.operation} is unknown here.")
     operation = model.operation_model(route.operation)
-    call = Call(actor, service, route.operation, _input(operation, route, body), request_id)
+    document = _input(operation, route, body)
+    base_url = f"{request.scheme}://{request.get_host()}"
+    call = Call(actor, service, route.operation, document, request_id, base_url)
     try:
         return operation, idempotency.answer_once(key, call, operate)
     except ServiceError as error:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from addresslists import reading as addresslists
+from addresslists.models import AddressList
 from core.errors import NotFound
 from core.identifiers import parse_arn
 from endpoints import services as endpoints
@@ -25,6 +27,7 @@ _FINDERS: Mapping[str, Callable[[str], _Named]] = {
     TrafficPolicy.ARN_TYPE: policies.get,
     RuleSet.ARN_TYPE: rulesets.get,
     Relay.ARN_TYPE: relays.get,
+    AddressList.ARN_TYPE: addresslists.get,
 }
 
 

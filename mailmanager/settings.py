@@ -74,6 +74,7 @@ MAX_SMTP_RELAYS = env.int("MAILMANAGER_MAX_SMTP_RELAYS", default=40)
 MAX_ADDRESS_LISTS = env.int("MAILMANAGER_MAX_ADDRESS_LISTS", default=100)
 # The service has 100,000; an index takes 17 bytes for each.
 MAX_LIST_MEMBERS = env.int("MAILMANAGER_MAX_LIST_MEMBERS", default=10_000_000)
+MAX_IMPORT_BYTES = env.int("MAILMANAGER_MAX_IMPORT_BYTES", default=1024 * 1024 * 1024)
 
 # Mail that leaves this machine (mailflow.smtp_client, mailflow.outbound).
 OUTBOUND_NAME = env.str("MAILMANAGER_OUTBOUND_NAME", default="") or f"mail-manager.{MAIL_DOMAIN}"  # in EHLO
@@ -273,10 +274,11 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 # Sent by each worker when it starts: what was left while no worker or no Redis was there goes on at once.
-TASKS_AT_START = ["endpoints.tasks.resume", "mailflow.tasks.sweep"]
+TASKS_AT_START = ["endpoints.tasks.resume", "mailflow.tasks.sweep", "addresslists.tasks.sweep"]
 CELERY_BEAT_SCHEDULE = {
     "sweep-spool": {"task": "mailflow.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "sweep-endpoints": {"task": "endpoints.tasks.sweep", "schedule": 10.0},
+    "sweep-imports": {"task": "addresslists.tasks.sweep", "schedule": 30.0, "options": {"expires": 30.0}},
     "check-secrets": {
         "task": "endpoints.tasks.check_secrets",
         "schedule": 60.0,
