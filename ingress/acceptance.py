@@ -21,7 +21,9 @@ from ingress.logic.content import Content
 from ingress.logic.conversation import Conversation
 from ingress.logic.events import Refused
 from ingress.logic.received import received_field
+from ingress.logic.transfer import LargeMessage
 from ingress.tally import Tally
+from mailflow.large_content import LargeContent
 from mailflow.refusals import Refusal
 
 log = structlog.get_logger()
@@ -34,7 +36,7 @@ class SpoolLike(Protocol):
     """mailflow.spool.Spool: `settled(None)` when the message is on disk, `settled(error)` where it is not."""
 
     def submit(
-        self, envelope: Envelope, content: bytes, settled: Callable[[MailError | None], None]
+        self, envelope: Envelope, content: bytes | LargeContent, settled: Callable[[MailError | None], None]
     ) -> None: ...
 
 
@@ -70,19 +72,49 @@ class Acceptance:
         self._date = ""
         self._date_second = 0
 
-    def accept(self, connection: Connection, content: Content, answer: Callable[[Reply], None]) -> None:
+    def accept(
+        self, connection: Connection, content: Content | LargeMessage, answer: Callable[[Reply], None]
+    ) -> None:
         """Stores the message of the connection's transaction and calls `answer`, later, with what its
         client shall hear. Without a task for each message, which would cost as much as its commands."""
         conversation = connection.conversation
         now = datetime.now(UTC)
         envelope = _envelope(connection, conversation, now, len(content))
         field = received_field(envelope, conversation.terms.endpoint.host_name, self._date_of(now))
+        if isinstance(content, LargeMessage):
+            content.file.complete(
+                field, content.rest, partial(self._accept_large, connection, envelope, answer)
+            )
+            return
         try:
             self._spool.submit(
                 envelope, b"".join((field, content)), partial(self._settled, connection, envelope, answer)
             )
         except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
             self._loop.call_soon(answer, self._not_stored(connection, envelope, error))
+
+    def _accept_large(
+        self,
+        connection: Connection,
+        envelope: Envelope,
+        answer: Callable[[Reply], None],
+        content: LargeContent | OSError,
+    ) -> None:
+        """On the loop, when all of it lies in its file, or can't."""
+        if isinstance(content, OSError):
+            error = MailError(str(content), reply=reply.STORAGE_FULL)
+            answer(self._not_stored(connection, envelope, error))
+            return
+
+        def settled(error: MailError | None) -> None:
+            content.close()
+            self._settled(connection, envelope, answer, error)
+
+        try:
+            self._spool.submit(envelope, content, settled)
+        except Exception as error:  # noqa: BLE001 - the session's edge: it logs, and unknown faults are temporary
+            content.close()
+            answer(self._not_stored(connection, envelope, error))
 
     def _settled(
         self,

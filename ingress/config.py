@@ -22,6 +22,8 @@ class IngressConfig:
     tls_cert: str = ""
     tls_key: str = ""
     budget_bytes: int = 512 * 1024 * 1024
+    max_in_memory_bytes: int = 1024 * 1024  # of one message; the rest lies in a file
+    least_free_bytes: int = 100 * 1024 * 1024  # of the disk for such files
     max_connections: int = 20_000
     max_connections_per_endpoint: int = 0
     max_connections_per_address: int = 100
@@ -63,6 +65,8 @@ class IngressConfig:
             tls_cert=settings.TLS_CERT,
             tls_key=settings.TLS_KEY,
             budget_bytes=settings.INGRESS_BUDGET_BYTES,
+            max_in_memory_bytes=settings.INGRESS_MAX_IN_MEMORY_BYTES,
+            least_free_bytes=settings.SPOOL_LEAST_FREE_BYTES,
             max_connections=settings.INGRESS_MAX_CONNECTIONS,
             max_connections_per_endpoint=settings.INGRESS_MAX_CONNECTIONS_PER_ENDPOINT,
             max_connections_per_address=settings.INGRESS_MAX_CONNECTIONS_PER_ADDRESS,

@@ -21,6 +21,7 @@ from ingress.logic.budget import ByteBudget
 from ingress.passwords import PasswordChecker
 from ingress.session import SmtpSession
 from ingress.sockets import ListeningSockets
+from ingress.spill import Spill
 from ingress.tally import Tally
 from ingress.tls_contexts import TlsContexts
 
@@ -49,7 +50,10 @@ class Engine:
         self.idle_seconds = config.idle_timeout_seconds
         self.is_retired = False
         self.loop = asyncio.get_running_loop()
-        self.budget = ByteBudget(config.budget_bytes)
+        self._spill = Spill(config.data_dir, config.least_free_bytes)
+        self.budget = ByteBudget(
+            config.budget_bytes, most_of_one_bytes=config.max_in_memory_bytes, open_file=self._spill.new
+        )
         self.gate = Gate(config, self.loop.time)
         self.passwords = PasswordChecker()
         self.journal = Journal(self.loop, journal_stream)
@@ -107,6 +111,7 @@ class Engine:
                 session.give_up()
             await asyncio.sleep(0)
         self.passwords.close()
+        self._spill.close()
         self.tls.close()
         self.journal.flush()
 

@@ -21,7 +21,7 @@ from ingress.acceptance import local_error
 from ingress.client_certificates import admission
 from ingress.gate import Ticket
 from ingress.logic.conversation import Conversation
-from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused
+from ingress.logic.events import AuthRequested, DiskAwaited, Event, MessageReceived, Refused
 from ingress.passwords import Overloaded
 from ingress.proxy import BadProxyHeader, ProxyHeader
 from ingress.tally import Authentication, Handshake, TypeTally
@@ -241,6 +241,8 @@ class SmtpSession(asyncio.Protocol):
                 self._engine.acceptance.refuse(self, event)
             elif isinstance(event, AuthRequested):
                 self._task = loop.create_task(self._authenticate(event))
+            elif isinstance(event, DiskAwaited):
+                event.file.when_idle(self._disk_ready)
             else:
                 self._task = loop.create_task(self._start_tls())
 
@@ -276,6 +278,9 @@ class SmtpSession(asyncio.Protocol):
         self._answered(self.conversation.answer, decision)
         if self._engine.is_retired:
             self.drain(reply.SHUTTING_DOWN)
+
+    def _disk_ready(self) -> None:
+        self._answered(self.conversation.disk_ready)
 
     async def _authenticate(self, event: AuthRequested) -> None:
         outcome = await self._check_password(event)

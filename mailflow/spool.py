@@ -18,6 +18,7 @@ from django.db import connections
 from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
+from mailflow.large_content import LargeContent
 from mailflow.notices import Notifier
 from mailflow.spool_writer import Commit, Entry, Outcomes, Settled, SpoolWriter
 
@@ -53,7 +54,7 @@ class Spool:
         self._notifier.start()
         self._is_open = True
 
-    async def store(self, envelope: Envelope, content: bytes) -> None:
+    async def store(self, envelope: Envelope, content: bytes | LargeContent) -> None:
         """Returns after the commit. MailError (SPOOL_FAILED, STORAGE_FULL) where it is not stored.
 
         A caller that is cancelled meanwhile may have its message stored all the same.
@@ -71,7 +72,7 @@ class Spool:
         self.submit(envelope, content, settled)
         await stored
 
-    def submit(self, envelope: Envelope, content: bytes, settled: Settled) -> None:
+    def submit(self, envelope: Envelope, content: bytes | LargeContent, settled: Settled) -> None:
         """As `store`, for who has no task to wait in: `settled(None)` is called on the loop after the commit,
         or `settled(error)` where there was none. A MailError that is known at once is raised instead."""
         if not self._is_open:

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
+from mailflow.large_content import LargeContent, insert_large
 from mailflow.models import SpoolContent, SpoolMessage
 from mailflow.sql import insert_rows, stored_time
 
@@ -30,7 +31,7 @@ class Entry:
     """A message on its way into the spool, and who is to be told."""
 
     envelope: Envelope
-    content: bytes
+    content: bytes | LargeContent
     settled: Settled
 
 
@@ -179,7 +180,12 @@ def _write(alias: str, entries: Sequence[Entry]) -> None:
         )
         for entry in entries
     ]
-    contents = [(entry.envelope.message_id, entry.content) for entry in entries]
+    contents = [
+        (entry.envelope.message_id, entry.content) for entry in entries if isinstance(entry.content, bytes)
+    ]
     with transaction.atomic(using=alias), connection.wrap_database_errors:
         insert_rows(alias, _MESSAGE_TABLE, _MESSAGE_COLUMNS, messages)
         insert_rows(alias, _CONTENT_TABLE, _CONTENT_COLUMNS, contents)
+        for entry in entries:
+            if isinstance(entry.content, LargeContent):
+                insert_large(alias, entry.envelope.message_id, entry.content)

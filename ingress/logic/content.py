@@ -13,6 +13,7 @@ from core.reply import Reply
 MAX_TEXT_LINE_BYTES = 1000  # with CRLF, without a transparent dot (RFC 5321 §4.5.3.1.6)
 MAX_HOPS = 100  # Received: fields; RFC 5321 §6.3: a threshold, "normally at least 100"
 
+_CRLF = b"\r\n"
 _END = b"\r\n.\r\n"
 # Each regex begins with a literal byte, so that the engine leaps from one to the next by memchr.
 _ODD_CR = re.compile(rb"\r(?!\n[^.])")  # bare, before a line's dot, or the last that came
@@ -49,6 +50,19 @@ class ContentReader:
     def stop_keeping(self) -> None:
         self.content = b""
         self._is_keeping = False
+
+    def take_lines(self) -> Content:
+        """The whole lines of what is kept, out of it; empty where it ends in a line that is too long."""
+        taken = self.content
+        end = taken.rfind(_CRLF, max(0, len(taken) - MAX_TEXT_LINE_BYTES - len(_CRLF)))
+        if end < 0:
+            return b""
+        end += len(_CRLF)
+        self.content = bytearray(taken[end:])
+        if isinstance(taken, bytes):
+            return taken[:end]
+        del taken[end:]  # which is not to copy it
+        return taken
 
     def feed(self, chunk: bytes, start: int) -> tuple[Found, int]:
         """Reads `chunk` from `start` on; what was found, and the position in `chunk` behind it."""
@@ -131,3 +145,30 @@ def _has_too_many_hops(content: Content) -> bool:
     end = end if end >= 0 else len(content)
     # A field is at least 10 bytes long: most headers need no look at all.
     return end >= MAX_HOPS * len(b"Received: ") and len(_RECEIVED.findall(content, 0, end)) >= MAX_HOPS
+
+
+class Inspection:
+    """`complaint` of a message that comes in pieces, which end where a line ends, but for the last."""
+
+    __slots__ = ("_hops", "_is_in_header", "_is_new")
+
+    def __init__(self) -> None:
+        self._hops = 0
+        self._is_new = True
+        self._is_in_header = True
+
+    def complaint(self, piece: Content) -> Reply | None:
+        """Why a message with this piece can't be taken."""
+        if b"\0" in piece:
+            return reply.NULL_BYTE
+        if _has_long_line(piece):
+            return reply.LINE_TOO_LONG
+        if self._is_in_header:
+            self._count_hops(piece)
+        return reply.TOO_MANY_HOPS if self._hops >= MAX_HOPS else None
+
+    def _count_hops(self, piece: Content) -> None:
+        # The piece before ended with CRLF: another one at once is the blank line.
+        end = 0 if piece.startswith(_CRLF) and not self._is_new else piece.find(_CRLF + _CRLF)
+        self._hops += len(_RECEIVED.findall(piece, 0, end if end >= 0 else len(piece)))
+        self._is_new, self._is_in_header = False, end < 0

@@ -9,6 +9,7 @@ Commands are worked off until something must be waited for; then input is kept u
 | a durable copy   | MessageReceived | answer()                         |
 | a password check | AuthRequested   | authenticated()                  |
 | a TLS handshake  | TlsRequested    | tls_established(), tls_refused() |
+| a slow disk      | DiskAwaited     | disk_ready()                     |
 
 Rules: whatever arrives, nothing here raises, and what is kept is bounded by the limits of `Terms`.
 How the same bytes are cut into chunks changes neither replies nor events.
@@ -22,9 +23,9 @@ from core.envelope import TlsVersion
 from core.reply import Reply
 from ingress.logic import commands
 from ingress.logic.authentication import MAX_RESPONSE_BYTES, AuthExchange
-from ingress.logic.budget import ByteBudget
+from ingress.logic.budget import ByteBudget, OverflowFile
 from ingress.logic.content import Found
-from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused, TlsRequested
+from ingress.logic.events import AuthRequested, DiskAwaited, Event, MessageReceived, Refused, TlsRequested
 from ingress.logic.state import EnvelopeState, SessionState
 from ingress.logic.stream import NOTHING, Stream
 from ingress.logic.terms import Terms
@@ -134,6 +135,15 @@ class Conversation(Stream):
         self._output.append(reply.TLS_UNAVAILABLE.wire)
         return self._go_on()
 
+    def disk_ready(self) -> Sequence[Event]:
+        """What of a large message came so far is written, or could not be."""
+        assert self._transfer is not None, "no transfer under way"
+        self._transfer.written()
+        events = self._go_on()
+        if self._farewell is reply.BYE and not self._is_waiting:
+            self.close()  # the peer had closed its side, and its message is not whole
+        return events
+
     def adopt(self, terms: Terms) -> None:
         """New terms, from the next command on."""
         self.terms = terms
@@ -193,6 +203,8 @@ class Conversation(Stream):
             self._refuse_message(self._transfer.refusal or reply.MESSAGE_TOO_LARGE, is_final=True)
         elif found is Found.END:
             self._finish_message()
+        elif self._transfer.awaited is not None:
+            self._await_disk(self._transfer.awaited)
         return not self.is_closed
 
     def _read_chunk(self) -> bool:
@@ -200,14 +212,22 @@ class Conversation(Stream):
         is_complete, self._at = self._transfer.feed_chunk(self._input, self._at)
         if self._transfer.is_hopeless:
             self._refuse_message(self._transfer.refusal or reply.MESSAGE_TOO_LARGE, is_final=True)
-        elif is_complete:
-            self._finish_chunk()
+        else:
+            if is_complete:
+                self._finish_chunk()
+            if self._transfer is not None and self._transfer.awaited is not None:
+                self._await_disk(self._transfer.awaited)
         return not self.is_closed
 
     def _line_skipped(self) -> None:
         self._exchange = None
         self._read = Conversation._read_command
         self._fail(reply.LINE_TOO_LONG)
+
+    def _await_disk(self, file: OverflowFile) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._events.append(DiskAwaited(file))
 
     # --- the ends of things -----------------------------------------------------------------------
 
@@ -220,7 +240,8 @@ class Conversation(Stream):
         elif self._is_last_chunk:
             self._finish_message()
         elif self._transfer.refusal is not None:
-            self._refuse_message(self._transfer.refusal)
+            refusal = self._transfer.refusal
+            self._refuse_message(refusal, is_final=refusal is reply.BARE_LINE_ENDING)
         else:
             self._output.append(reply.CHUNK_OK.wire)
 

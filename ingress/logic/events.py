@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from core.reply import Reply
+from ingress.logic.budget import OverflowFile
 from ingress.logic.content import Content
+from ingress.logic.transfer import LargeMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,14 @@ class AuthRequested:
 class MessageReceived:
     """Make it durable, then call `answer`. Until then `conversation.envelope` says from whom to whom."""
 
-    content: Content
+    content: Content | LargeMessage
+
+
+@dataclass(frozen=True, slots=True)
+class DiskAwaited:
+    """A large message comes faster than it can be written: call `disk_ready` when the file is idle."""
+
+    file: OverflowFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +48,4 @@ class Refused:
     forward_paths: tuple[str, ...]
 
 
-Event = TlsRequested | AuthRequested | MessageReceived | Refused
+Event = TlsRequested | AuthRequested | MessageReceived | DiskAwaited | Refused

@@ -1,6 +1,6 @@
 """A conversation without a connection: bytes in, all replies and events out, every wait answered."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any
@@ -14,8 +14,9 @@ from core.reply import Reply
 from endpoints.logic.snapshot import EndpointType, ServedEndpoint
 from ingress.logic.budget import ByteBudget
 from ingress.logic.conversation import Conversation
-from ingress.logic.events import AuthRequested, Event, MessageReceived, Refused, TlsRequested
+from ingress.logic.events import AuthRequested, DiskAwaited, Event, MessageReceived, Refused, TlsRequested
 from ingress.logic.terms import Limits, Terms
+from ingress.logic.transfer import LargeMessage
 from policies.logic.evaluate import compile_policy
 from tests.policies.documents import deny, policy, recipient
 
@@ -109,12 +110,14 @@ class Driver:
                     Message(
                         envelope.mail_from,
                         tuple(envelope.rcpt_tos),
-                        bytes(event.content),
+                        _bytes_of(event.content),
                         tuple(envelope.mail_options),
                         envelope.smtp_utf8,
                     )
                 )
                 self._handle(self.conversation.answer(self.decision))
+            elif isinstance(event, DiskAwaited):
+                event.file.when_idle(self._disk_ready)
             elif isinstance(event, AuthRequested):
                 is_right = (event.login.decode("latin-1"), event.password.decode("latin-1")) == (
                     self.endpoint.id,
@@ -128,6 +131,51 @@ class Driver:
                 self._handle(self.conversation.tls_established(self.tls_version))
             else:
                 self.refusals.append(event)
+
+    def _disk_ready(self) -> None:
+        self._handle(self.conversation.disk_ready())
+        self.heard += self.conversation.take_output()
+
+
+@dataclass
+class FileInMemory:
+    """Of a budget's `open_file`: busy from each `write` until `rest`, if `is_slow`."""
+
+    is_slow: bool = False
+    is_busy: bool = False
+    has_failed: bool = False
+    is_discarded: bool = False
+    pieces: list[bytes] = field(default_factory=list)
+    _after: Callable[[], None] | None = None
+
+    def write(self, piece: bytes | bytearray) -> None:
+        assert not self.is_busy
+        assert not self.is_discarded
+        self.pieces.append(bytes(piece))
+        self.is_busy = self.is_slow
+
+    def rest(self, *, failed: bool = False) -> None:
+        self.is_busy, self.has_failed = False, self.has_failed or failed
+        after, self._after = self._after, None
+        if after is not None:
+            after()
+
+    def when_idle(self, after: Callable[[], None]) -> None:
+        assert self.is_busy
+        self._after = after
+
+    def complete(self, field: bytes, rest: bytes | bytearray, completed: Callable[[Any], None]) -> None:
+        raise NotImplementedError("of a real one")
+
+    def discard(self) -> None:
+        self.is_discarded, self._after = True, None
+
+
+def _bytes_of(content: bytes | bytearray | LargeMessage) -> bytes:
+    if isinstance(content, LargeMessage):
+        assert isinstance(content.file, FileInMemory)
+        return b"".join(content.file.pieces) + content.rest
+    return bytes(content)
 
 
 def wire(*replies: Reply) -> bytes:

@@ -17,6 +17,7 @@ from core.errors import MailError
 from endpoints.logic.snapshot import ServedEndpoint, Snapshot
 from ingress.config import IngressConfig
 from ingress.engine import Engine
+from mailflow.large_content import LargeContent
 from mailflow.refusals import Refusal
 from tests.servers.ports import free_port
 
@@ -32,7 +33,12 @@ class KeepingSpool:
     gate: threading.Event | None = None
     _storing: set[asyncio.Task[MailError | None]] = field(default_factory=set)
 
-    def submit(self, envelope: Envelope, content: bytes, settled: Callable[[MailError | None], None]) -> None:
+    def submit(
+        self,
+        envelope: Envelope,
+        content: bytes | LargeContent,
+        settled: Callable[[MailError | None], None],
+    ) -> None:
         if self.fault is not None and not isinstance(self.fault, MailError):
             raise self.fault
         storing = asyncio.ensure_future(self._store(envelope, content))
@@ -40,12 +46,13 @@ class KeepingSpool:
         storing.add_done_callback(self._storing.discard)
         storing.add_done_callback(lambda done: settled(done.result()))
 
-    async def _store(self, envelope: Envelope, content: bytes) -> MailError | None:
+    async def _store(self, envelope: Envelope, content: bytes | LargeContent) -> MailError | None:
         if self.gate is not None:
             await asyncio.to_thread(self.gate.wait, _DONE_SECONDS)
         if isinstance(self.fault, MailError):
             return self.fault
-        self.stored.append((envelope, content))
+        whole = content if isinstance(content, bytes) else b"".join(content.pieces())
+        self.stored.append((envelope, whole))
         return None
 
 
