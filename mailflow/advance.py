@@ -29,15 +29,22 @@ def retry_schedule() -> RetrySchedule:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """Nothing was tried, and shall not be until then."""
+
+    words: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Attempted:
-    """One attempt that is over. `walked`: what came of it, where it was of kind Walk. `not_before`: nothing
-    was tried, and shall not be until then."""
+    """One attempt that is over. `walked`: what came of it, where it was of kind Walk."""
 
     work: Work
     position: int
     results: Sequence[Result]
     walked: Walked | None = None
-    not_before: datetime | None = None
+    put_off: PutOff | None = None
 
 
 @dataclass(slots=True)
@@ -68,8 +75,11 @@ def advance_by(
         old = before.get(attempt.position)
         if old is None:  # another took the message over, and planned it otherwise or is done with it
             continue
-        if attempt.not_before is not None:
-            advance.after[attempt.position] = replace(old, next_attempt_at=attempt.not_before)
+        if attempt.put_off is not None:
+            advance.after[attempt.position] = replace(
+                old, next_attempt_at=attempt.put_off.until, last_result=attempt.put_off.words
+            )
+            advance.story.events.append(_put_off_event(old, attempt.put_off, now))
             continue
         new = progress.after_attempt(old, attempt.results, now=now, schedule=schedule)
         if old.delivery.kind == WALK and not work.envelope.reverse_path:
@@ -170,6 +180,21 @@ def _attempt_events(old: DeliveryState, new: DeliveryState, attempt: Attempted, 
         key = f"delivery.{delivery.position}.{new.attempts}.{number}"
         events.append(Event(key, kind, now, detail, recipients))
     return events
+
+
+def _put_off_event(state: DeliveryState, put_off: PutOff, now: datetime) -> Event:
+    """Told once before each attempt, however often it is put off."""
+    delivery = state.delivery
+    detail = {
+        "Kind": delivery.kind,
+        "Position": delivery.position,
+        "Rule": delivery.rule_name,
+        "Attempt": state.attempts,
+        "Words": put_off.words,
+        "NextAttemptAt": put_off.until.isoformat(),
+    }
+    key = f"delivery.{delivery.position}.{state.attempts}.put_off"
+    return Event(key, EventKind.DELAYED, now, detail, state.remaining)
 
 
 def _kind(ending: Ending | None) -> EventKind:

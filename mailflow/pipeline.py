@@ -24,8 +24,8 @@ from django.db import DatabaseError, InterfaceError
 from core.identifiers import random_text
 from core.message import with_headers_added
 from mailflow import intake, lease, planning
-from mailflow.actions.contract import Finish, Job, Result, Runner
-from mailflow.advance import Attempted
+from mailflow.actions.contract import Finish, Job, NotNow, Result, Runner
+from mailflow.advance import Attempted, PutOff, retry_schedule
 from mailflow.desk import Desk
 from mailflow.logic import progress
 from mailflow.logic.progress import WALK, DeliveryState
@@ -183,21 +183,23 @@ class _Drain:
             self.news.set()
 
     async def _attempt(self, work: Work, state: DeliveryState) -> None:
+        position = state.delivery.position
         try:
             async with self.attempts:
-                walked = None
                 if state.delivery.kind == WALK:
                     walked = await sync_to_async(_walk_again)(work, state)
-                    results = walked.results
+                    made = Attempted(work, position, walked.results, walked)
                 else:
-                    results = await self._run(work, state)
+                    made = Attempted(work, position, await self._run(work, state))
+        except NotNow as reason:
+            made = Attempted(work, position, (), put_off=PutOff(str(reason), _next_try(work)))
         except Exception:  # one message's edge: its lease runs out, and it is tried again
             log.exception("message_failed", message_id=work.message_id)
             self.under_way -= 1
             self._let_go(work)
             return
         self.under_way -= 1
-        self.desk.record(Attempted(work, state.delivery.position, results, walked))
+        self.desk.record(made)
 
     async def _run(self, work: Work, state: DeliveryState) -> list[Result]:
         delivery, recipients = state.delivery, state.remaining
@@ -210,6 +212,8 @@ class _Drain:
             results = await runner(
                 Job(work.envelope, delivery, recipients, content, attempt=state.attempts + 1)
             )
+        except NotNow:
+            raise
         except Exception:  # the seam's edge: an unknown fault is temporary
             log.exception("action_failed", message_id=work.message_id, kind=delivery.kind)
             words = "a fault of ours; the log has it"
@@ -222,6 +226,11 @@ class _Drain:
             for recipient in recipients
             if recipient not in answered
         ]
+
+
+def _next_try(work: Work) -> datetime:
+    now = datetime.now(UTC)
+    return now + retry_schedule().put_off(now - work.envelope.received_at)
 
 
 def _walk_again(work: Work, state: DeliveryState) -> Walked:

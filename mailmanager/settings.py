@@ -79,6 +79,7 @@ MAX_IMPORT_BYTES = env.int("MAILMANAGER_MAX_IMPORT_BYTES", default=1024 * 1024 *
 # Mail that leaves this machine (mailflow.smtp_client, mailflow.outbound).
 OUTBOUND_NAME = env.str("MAILMANAGER_OUTBOUND_NAME", default="") or f"mail-manager.{MAIL_DOMAIN}"  # in EHLO
 OUTBOUND_PORT = env.int("MAILMANAGER_OUTBOUND_PORT", default=25)
+RELAY_CONNECTIONS = env.int("MAILMANAGER_RELAY_CONNECTIONS", default=10)  # of a worker process to one server
 SMARTHOST = env.str("MAILMANAGER_SMARTHOST", default="")  # host[:port]; "": straight to the MX
 OUTBOUND_CA_FILE = env.str("MAILMANAGER_OUTBOUND_CA_FILE", default="")  # trusted beside the system's
 

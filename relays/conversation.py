@@ -7,20 +7,17 @@ always temporary: only a reply to a mail transaction can refuse mail for good.
 """
 
 import asyncio
-import base64
 import contextlib
 import os
 import ssl
-from collections.abc import Awaitable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
 from typing import TypeVar
 
 from django.conf import settings
 
 from relays.logic.replies import HeardReply, ReplySyntaxError
-from relays.resolver import LookUpFault, addresses_of
 from relays.wire import Wire
 
 _WRITE_BYTES = 256 * 1024  # handed to the transport at once; each piece has its own time-out
@@ -140,12 +137,17 @@ class Conversation:
         """Commands, with their CRLF; the replies are heard in the same order."""
         self._wire.write(lines)
 
-    async def pour(self, content: bytes) -> None:
-        """A message's content, as piece after piece leaves. PeerFault where the peer stops reading."""
-        for start in range(0, len(content), _WRITE_BYTES):
+    async def pour(self, content: bytes, follow: Callable[[], bytes] = bytes) -> None:
+        """A message's content, as piece after piece leaves, and with the last of it what `follow()` is then.
+        PeerFault where the peer stops reading."""
+        last = max(0, len(content) - 1) // _WRITE_BYTES * _WRITE_BYTES
+        for start in range(0, last, _WRITE_BYTES):
             self._wire.write(content[start : start + _WRITE_BYTES])
             if self._wire.is_congested:
                 await self._within(self.timeouts.block, self._wire.drained(), "sending the content")
+        self._wire.write(content[last:] + follow())
+        if self._wire.is_congested:
+            await self._within(self.timeouts.block, self._wire.drained(), "sending the content")
 
     async def hear(self, seconds: float) -> HeardReply:
         """The next reply."""
@@ -193,108 +195,3 @@ class Conversation:
             raise PeerFault(f"connection with {where} failed: {words}") from error
         except ReplySyntaxError as error:
             raise PeerFault(f"{where} does not speak SMTP: {error}") from error
-
-
-async def open_conversation(target: Target, timeouts: Timeouts, *, deadline: float) -> Conversation:
-    """A conversation that is ready for MAIL, with TLS as the target wants it.
-
-    The host's addresses are tried in order; PeerFault where none will do, with the words of each.
-    """
-    try:
-        addresses = await addresses_of(target.host)
-    except LookUpFault as fault:
-        raise PeerFault(str(fault)) from fault
-    faults = []
-    for address in addresses:
-        try:
-            return await _open_at(target, address, timeouts, deadline)
-        except PeerFault as fault:
-            faults.append(str(fault))
-    raise PeerFault("; ".join(faults))
-
-
-async def _open_at(target: Target, address: str, timeouts: Timeouts, deadline: float) -> Conversation:
-    try:
-        return await _prepared(target, address, timeouts, deadline)
-    except _HandshakeFault:
-        # The message matters more than the curtain: whoever only would like TLS goes without it.
-        return await _prepared(replace(target, tls=TlsUse.NEVER), address, timeouts, deadline)
-
-
-class _HandshakeFault(Exception):
-    """Optional TLS was offered, and then did not work."""
-
-
-async def _prepared(target: Target, address: str, timeouts: Timeouts, deadline: float) -> Conversation:
-    conversation = Conversation(target, address, timeouts)
-    conversation.deadline = deadline
-    try:
-        await conversation.open()
-        await conversation.greet()
-        await _protect(conversation)
-        if target.login:
-            await _log_in(conversation, target.login)
-    except BaseException:
-        await conversation.close()
-        raise
-    return conversation
-
-
-async def _protect(conversation: Conversation) -> None:
-    """STARTTLS, as the target wants it."""
-    target = conversation.target
-    if target.tls is TlsUse.NEVER:
-        return
-    if target.tls is TlsUse.REQUIRED:
-        if not conversation.offers("STARTTLS"):
-            raise PeerFault(f"{target.host} does not offer STARTTLS, and TLS is required")
-        if not await conversation.start_tls(_verifying_context(settings.OUTBOUND_CA_FILE)):
-            raise PeerFault(f"{target.host} refuses STARTTLS, and TLS is required")
-    elif conversation.offers("STARTTLS"):
-        try:
-            await conversation.start_tls(_trusting_context())
-        except PeerFault as fault:
-            raise _HandshakeFault from fault
-
-
-async def _log_in(conversation: Conversation, login: Login) -> None:
-    """AUTH PLAIN (RFC 4616) or LOGIN. PeerFault, with the peer's words but none of ours, where it fails."""
-    host = conversation.target.host
-    if not conversation.tls_version:
-        raise PeerFault(f"{host}: a password is not sent without TLS")
-    offered = conversation.extensions.get("AUTH", "").upper().split()
-    if "PLAIN" in offered:
-        reply = await conversation.ask("AUTH PLAIN " + _base64(f"\0{login.username}\0{login.password}"))
-    elif "LOGIN" in offered:
-        reply = await conversation.ask("AUTH LOGIN")
-        for answer in (login.username, login.password):
-            if reply.code == 334:
-                reply = await conversation.ask(_base64(answer))
-    else:
-        raise PeerFault(f"{host} offers neither AUTH PLAIN nor AUTH LOGIN")
-    if reply.code != 235:
-        raise PeerFault(f"{host} refuses the credentials: {reply}")
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-@cache
-def _verifying_context(ca_file: str) -> ssl.SSLContext:
-    """Trusts the system's authorities, and those in `ca_file` if there is one."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    return context
-
-
-@cache
-def _trusting_context() -> ssl.SSLContext:
-    """Against who only listens (RFC 7435): any certificate will do."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

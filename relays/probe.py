@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from relays.conversation import PeerFault, Target, Timeouts, open_conversation
+from relays.conversation import PeerFault, Target, Timeouts
+from relays.opening import open_conversation
 
 PROBE_SECONDS = 15.0  # a person waits for it
 

@@ -2,10 +2,10 @@
 
 `async def run(job: Job) -> list[Result]`, called on the worker's event loop, once an attempt, for the
 recipients that no earlier attempt finished. It returns one Result for each recipient in
-`job.recipients`, has its own time-outs, and may run beside others of the same message. What it raises
-the pipeline logs and takes as temporary for every recipient. A runner that stores (bucket, Maildir)
-may be called again for what it did, when a worker died before it wrote the result down: it derives
-names from `message_id` and position, so that the second time writes over the first.
+`job.recipients`, has its own time-outs, and may run beside others of the same message. What it raises,
+but for NotNow, the pipeline logs and takes as temporary for every recipient. A runner that stores
+(bucket, Maildir) may be called again for what it did, when a worker died before it wrote the result
+down: it derives names from `message_id` and position, so that the second time writes over the first.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,6 +20,11 @@ class Finish(StrEnum):
     DONE = "DONE"
     TEMPORARY = "TEMPORARY"  # try again later
     PERMANENT = "PERMANENT"  # never will; the failure policy decides, and mostly a bounce
+
+
+class NotNow(Exception):
+    """Raised by a runner that tried nothing, because whom it needs is busy with others' mail, or does not
+    answer. No attempt is counted: it is called again within minutes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+_LEAST_PUT_OFF = timedelta(seconds=20)
+
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
@@ -34,3 +36,9 @@ class RetrySchedule:
         if now >= ends_at:
             return None
         return min(now + self.delay(attempt), ends_at)
+
+    def put_off(self, age: timedelta) -> timedelta:
+        """Wait where nothing was tried, for a message of that age: as long again as it waited, so that a
+        heap of mail for a server that is stuck is looked at seldom; at most `first`, if that is longer
+        than the least."""
+        return max(_LEAST_PUT_OFF, min(age, self.first))

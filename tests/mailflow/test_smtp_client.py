@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from mailflow import smtp_client
+from mailflow import smtp_lines
 from mailflow.actions.contract import Finish
 from mailflow.smtp_client import Transaction, close_connections, deliver
 from relays.conversation import Target, Timeouts, TlsUse
@@ -165,7 +165,7 @@ def test_a_silent_server_is_temporary_at_every_stage(smtp_peer, stage):
 
 
 def test_one_delivery_has_a_bound_in_all(smtp_peer, monkeypatch):
-    monkeypatch.setattr(smtp_client, "ATTEMPT_SECONDS", 0.2)
+    monkeypatch.setattr(smtp_lines, "ATTEMPT_SECONDS", 0.2)
     smtp_peer.waits("MAIL", 30)
     ((result,),) = send(smtp_peer, transaction())
     assert result.finish is TEMPORARY
@@ -202,8 +202,8 @@ def test_messages_of_a_batch_share_a_connection(smtp_peer):
     assert smtp_peer.commands[-1] == "QUIT"
 
 
-def test_a_target_has_only_so_many_connections(smtp_peer, monkeypatch):
-    monkeypatch.setattr(smtp_client, "MAX_CONNECTIONS", 3)
+def test_a_target_has_only_so_many_connections(smtp_peer, settings):
+    settings.RELAY_CONNECTIONS = 3
     results = send(smtp_peer, *[transaction(f"b{number}@y.example") for number in range(30)], at_once=True)
     assert all(result.finish is DONE for (result,) in results)
     assert len(smtp_peer.wait_for(30)) == 30
@@ -228,7 +228,7 @@ def test_a_connection_that_died_while_idle_is_replaced(smtp_peer, order):
 
 
 def test_idle_connections_are_closed_after_a_while(smtp_peer, monkeypatch):
-    monkeypatch.setattr(smtp_client, "IDLE_SECONDS", 0.1)
+    monkeypatch.setattr(smtp_lines, "IDLE_SECONDS", 0.1)
 
     async def batch():
         await deliver(target(smtp_peer), transaction())
@@ -247,8 +247,7 @@ def test_connections_end_with_their_loop(smtp_peer):
     assert smtp_peer.connections == 2
 
 
-def test_who_waits_for_a_server_that_is_away_is_told_with_the_first(smtp_peer, monkeypatch):
-    monkeypatch.setattr(smtp_client, "MAX_CONNECTIONS", 1)
+def test_who_waits_for_a_server_that_is_away_is_told_with_the_first(smtp_peer):
     smtp_peer.answers("connect", "421 4.3.2 Closed")
     results = send(smtp_peer, *[transaction() for _ in range(10)], at_once=True)
     assert all(result.finish is TEMPORARY for (result,) in results)
