@@ -38,6 +38,8 @@ class Spool:
     def __init__(self) -> None:
         self._alias: str = settings.SPOOL_ALIAS
         self._waiting: deque[Entry] = deque()
+        self._large_waiting: deque[Entry] = deque()
+        self._was_large = False
         self._is_writing = False
         self._is_open = False
         self._idle = asyncio.Event()
@@ -77,11 +79,12 @@ class Spool:
         or `settled(error)` where there was none. A MailError that is known at once is raised instead."""
         if not self._is_open:
             raise MailError("the spool is closed", reply=reply.SPOOL_FAILED)
-        if len(self._waiting) >= MAX_WAITING_MESSAGES:
+        if len(self._waiting) + len(self._large_waiting) >= MAX_WAITING_MESSAGES:
             raise MailError("too many messages wait for the spool", reply=reply.STORAGE_FULL)
         if not self._has_free_space():
             raise MailError("the spool's disk is nearly full", reply=reply.STORAGE_FULL)
-        self._waiting.append(Entry(envelope, content, settled))
+        waiting = self._waiting if isinstance(content, bytes) else self._large_waiting
+        waiting.append(Entry(envelope, content, settled))
         if not self._is_writing:
             # Not now, but when this turn of the loop is over: others may be ready too.
             self._is_writing = True
@@ -103,18 +106,21 @@ class Spool:
         await asyncio.to_thread(self._notifier.stop)
 
     def _hand_over(self) -> None:
-        """The next batch to the writer, or rest."""
-        if not self._waiting:
+        """The next batch to the writer, or rest. Large messages take turns with the others, which would wait
+        for all of them together otherwise."""
+        self._was_large = bool(self._large_waiting) and not (self._was_large and self._waiting)
+        waiting = self._large_waiting if self._was_large else self._waiting
+        if not waiting:
             self._is_writing = False
             self._idle.set()
             return
-        batch = [self._waiting.popleft()]
+        batch = [waiting.popleft()]
         size_bytes = len(batch[0].content)
-        while self._waiting and len(batch) < MAX_BATCH_MESSAGES:
-            size_bytes += len(self._waiting[0].content)
+        while waiting and len(batch) < MAX_BATCH_MESSAGES:
+            size_bytes += len(waiting[0].content)
             if size_bytes > MAX_BATCH_BYTES:
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(waiting.popleft())
         self._writer.put(batch)
 
     def _settled_elsewhere(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:

@@ -9,7 +9,7 @@ from django.db import connections
 
 from core import reply
 from core.errors import MailError
-from mailflow import large_content
+from mailflow import large_content, spool, spool_writer
 from mailflow.large_content import LargeContent
 from mailflow.models import SpoolContent, SpoolMessage
 from mailflow.spool_writer import Entry, commit
@@ -51,21 +51,46 @@ def test_it_is_in_the_spool_as_it_came(large):
     assert SpoolMessage.objects.get().size_bytes == len(content)
 
 
-def test_large_and_small_share_a_transaction(large):
-    contents = {envelope().message_id: letter(str(number), size_bytes=number * 7000) for number in range(12)}
+def test_small_ones_do_not_wait_for_all_large_ones(large, monkeypatch):
+    monkeypatch.setattr(spool, "MAX_BATCH_BYTES", 100_000)
+    batches = _batches(monkeypatch)
+
+    async def scenario(spool):
+        large_ones = [spool.store(envelope(), large(letter(size_bytes=60_000))) for _ in range(4)]
+        small_ones = [spool.store(envelope(), letter()) for _ in range(3)]
+        await asyncio.gather(*large_ones, *small_ones)
+
+    run_with_spool(scenario)
+    assert batches == [["large"], ["small"] * 3, ["large"], ["large"], ["large"]]
+    assert SpoolContent.objects.count() == 7
+
+
+def test_large_ones_share_a_transaction_as_far_as_they_fit(large, monkeypatch):
+    monkeypatch.setattr(spool, "MAX_BATCH_BYTES", 100_000)
+    batches = _batches(monkeypatch)
+    contents = {envelope().message_id: letter(str(number), size_bytes=30_000) for number in range(5)}
 
     async def scenario(spool):
         await asyncio.gather(
-            *(
-                spool.store(
-                    envelope(message_id=message_id), large(content) if len(content) > 20_000 else content
-                )
-                for message_id, content in contents.items()
-            )
+            *(spool.store(envelope(message_id=key), large(content)) for key, content in contents.items())
         )
 
     run_with_spool(scenario)
+    assert batches == [["large"] * 3, ["large"] * 2]
     assert _stored() == contents
+
+
+def _batches(monkeypatch) -> list[list[str]]:
+    """Of each transaction, in order, what it held."""
+    batches: list[list[str]] = []
+    write = spool_writer._write
+
+    def noting(alias, entries):
+        write(alias, entries)
+        batches.append(["large" if isinstance(one.content, LargeContent) else "small" for one in entries])
+
+    monkeypatch.setattr(spool_writer, "_write", noting)
+    return batches
 
 
 def test_what_is_there_already_stays_as_it_is(large):
