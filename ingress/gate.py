@@ -114,7 +114,8 @@ class Gate:
             if measure is not None:
                 reached = book.refuse(account, measure, now_ms)
                 if reached is not None:
-                    log.warning("limit_reached", limit=reached.kind, key=reached.key, count=reached.count)
+                    tell = log.info if book is self._addresses else log.warning
+                    tell("limit_reached", limit=reached.kind, key=reached.key, count=reached.count)
                 return _REPLIES[book.kinds[measure]]
         return None
 

@@ -29,7 +29,10 @@ class ProxyHeader:
     async def read(self) -> Address | None:
         """The client's address; None where the balancer speaks for itself (UNKNOWN, LOCAL).
         BadProxyHeader for anything else."""
-        header = await get_proxy(self._stream)
+        try:
+            header = await get_proxy(self._stream)
+        except asyncio.IncompleteReadError:  # so do balancers see whether we are there
+            raise BadProxyHeader("the connection ended before it was complete") from None
         if header.error or header.version is None:
             raise BadProxyHeader(header.error or "not a PROXY header")
         if header.src_addr is None:

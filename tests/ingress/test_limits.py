@@ -1,5 +1,6 @@
 """Limits and time-outs, with a started ingress where sockets matter."""
 
+import asyncio
 import socket
 from ipaddress import ip_address
 
@@ -8,6 +9,7 @@ import pytest
 from core import reply
 from core.cidr import NetworkSet
 from ingress.logic.limits import LimitKind, address_of, key_of
+from ingress.proxy import BadProxyHeader, ProxyHeader
 from tests.ingress.machine import ENDPOINT_ID, HOST_NAME, served
 from tests.servers.process import wait_until
 
@@ -220,6 +222,25 @@ def test_a_balancers_header_tells_the_client(make_ingress, dial, header, peer_ad
         peer.says("MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
         assert peer.sends_message(b"text\r\n").code == 250
     assert ingress.stored[0][0].peer_address == peer_address
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"PROXY TCP4 192.0.2.9 127.0.0.1 1234 25\r\n",
+        b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + bytes([192, 0, 2, 10, 127, 0, 0, 1, 4, 210, 0, 25]),
+    ],
+)
+def test_wherever_a_header_ends_early_it_is_a_bad_one(header):
+    async def read(part: bytes) -> None:
+        beginning = ProxyHeader()
+        beginning.feed(part)
+        beginning.end()
+        with pytest.raises(BadProxyHeader):
+            await beginning.read()
+
+    for length in range(len(header) - 2):
+        asyncio.run(read(header[:length]))
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,18 @@ def test_mail_is_in_the_spool_before_its_250_and_refusals_in_the_trace(make_endp
     assert '"event": "ingress_stopped"' in process.output
 
 
+def test_a_large_message_is_in_the_spool_too(make_endpoint, start, dial):
+    make_endpoint(ADDRESSES[0])
+    process, port = start()
+    text = b"Subject: large\r\n\r\n" + b"All of it, in the order in which it was said.\r\n" * 100_000
+    message_id = _deliver(dial, ADDRESSES[0], port, text)
+    content = bytes(SpoolContent.objects.get(pk=message_id).content)
+    assert content.startswith(b"Received: from c.example")
+    assert content.endswith(b"\r\n" + text)
+    assert SpoolMessage.objects.get(pk=message_id).size_bytes == len(content)
+    assert process.stop() == 0
+
+
 def test_what_is_configured_while_it_runs_takes_effect(make_endpoint, start, dial):
     first = make_endpoint(ADDRESSES[0])
     process, port = start()
