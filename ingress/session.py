@@ -277,7 +277,7 @@ class SmtpSession(asyncio.Protocol):
         self._content_due_at = 0.0  # the next message has a window of its own
         self._answered(self.conversation.answer, decision)
         if self._engine.is_retired:
-            self.drain(reply.SHUTTING_DOWN)
+            self.conversation.retire(reply.SHUTTING_DOWN)
 
     def _disk_ready(self) -> None:
         self._answered(self.conversation.disk_ready)

@@ -162,6 +162,10 @@ class Conversation(Stream):
         if self.envelope is None and not self._is_waiting:
             self.close(farewell)
 
+    def retire(self, farewell: Reply) -> None:
+        """As `drain`, but at the next command: a client that says QUIT after its message hears no 421."""
+        self._farewell = farewell
+
     def close(self, farewell: Reply | None = None) -> None:
         super().close(farewell)
         self._end_transaction()
@@ -172,11 +176,11 @@ class Conversation(Stream):
         line = self._line(commands.MAX_COMMAND_BYTES)
         if line is None:
             return self._is_skipping
-        if self._farewell is not None and self.envelope is None:
-            self.close(self._farewell)
-            return False
         verb, _, argument = line.partition(b" ")
         verb = verb.upper()
+        if self._farewell is not None and self.envelope is None:
+            self.close(reply.BYE if verb == b"QUIT" else self._farewell)
+            return False
         command = _COMMANDS.get(verb)
         if command is None:
             self._unknown(verb)

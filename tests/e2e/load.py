@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -23,7 +24,8 @@ class Sent:
     message_id: str
     forward_path: str
     accepted_as: str = ""
-    # How often the connection broke after its content was sent: each may have stored it all the same.
+    # How often there was no 250 though all of it was sent (the connection broke, or the spool's database
+    # did): each may have stored it all the same.
     interruptions: int = 0
 
 
@@ -39,6 +41,9 @@ class Load:
     per_second: float
     messages: list[Sent] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)  # replies other than positive and 4xx
+    replies: Counter[str] = field(
+        default_factory=Counter
+    )  # code and enhanced code of those that let none through
     seconds: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _next_at: float = 0.0
@@ -72,8 +77,10 @@ class Load:
                     connection = connection or await _Connection.open(self.endpoint)
                     sent.accepted_as = await connection.deliver(sent)
                 except _NotAccepted as error:
+                    self.replies[str(error)[:9]] += 1
                     if not str(error).startswith("4"):
                         self.unexpected.append(str(error))
+                    sent.interruptions += connection is not None and connection.is_content_sent
                 except (OSError, EOFError, TimeoutError):
                     sent.interruptions += connection is not None and connection.is_content_sent
                 if sent.accepted_as:
@@ -135,7 +142,6 @@ class _Connection:
                 if line[3] != "-":
                     break
         if not line.startswith(expected):
-            self.is_content_sent = False  # it was answered: not taken
             raise _NotAccepted(line.strip())
         return line
 

@@ -100,8 +100,9 @@ def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint
         for peer in (early, busy):
             heard = peer.sends_message(b"text\r\n")
             assert heard.code == 250
-            assert peer.hears().lines == (str(reply.SHUTTING_DOWN),)
             senders.accepted.append(str(heard).rpartition(" ")[2])
+        assert early.says("QUIT").lines == (str(reply.BYE),)
+        assert busy.says("MAIL FROM:<a@x.example>").lines == (str(reply.SHUTTING_DOWN),)
         process.send_signal(signal.SIGHUP)
         _until(process, "ingress_retiring", 4)
         wait_until(lambda: not first & _workers(process), "the first ended", timeout_seconds=60)

@@ -14,13 +14,17 @@ POLL_SECONDS = 0.02
 
 
 def wait_until(
-    condition: Callable[[], object], what: str, *, timeout_seconds: float = READY_TIMEOUT_SECONDS
+    condition: Callable[[], object],
+    what: str,
+    *,
+    timeout_seconds: float = READY_TIMEOUT_SECONDS,
+    poll_seconds: float = POLL_SECONDS,
 ) -> None:
     """Returns as soon as `condition()` is true; AssertionError naming `what` when it does not become so."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {timeout_seconds:g} s"
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 class Process:

@@ -154,12 +154,13 @@ class SupervisedProcess:
 
 @contextlib.contextmanager
 def prepared_system(
-    *, database_url: str = "", environment: Mapping[str, str] | None = None
+    *, database_url: str = "", environment: Mapping[str, str] | None = None, within: Path | None = None
 ) -> Iterator[System]:
     """The surroundings of a system that is not running. `database_url`: a PostgreSQL cluster in which
-    it gets a database of its own; "": SQLite. `environment`: settings that differ."""
+    it gets a database of its own; "": SQLite. `environment`: settings that differ. `within`: the folder
+    in which it gets its data directory."""
     # Short: Redis and supervisor listen on UNIX sockets in it (at most 107 bytes, unix(7)).
-    data_dir = Path(tempfile.mkdtemp(prefix="mm-system-"))
+    data_dir = Path(tempfile.mkdtemp(prefix="mm-system-", dir=within))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, data_dir, ignore_errors=True)
         variables = _own_surroundings(data_dir)
@@ -172,10 +173,10 @@ def prepared_system(
 
 @contextlib.contextmanager
 def running_system(
-    *, database_url: str = "", environment: Mapping[str, str] | None = None
+    *, database_url: str = "", environment: Mapping[str, str] | None = None, within: Path | None = None
 ) -> Iterator[System]:
     """A system that is ready: the sample endpoint is ACTIVE. Parameters: see `prepared_system`."""
-    with prepared_system(database_url=database_url, environment=environment) as system:
+    with prepared_system(database_url=database_url, environment=environment, within=within) as system:
         system.manage("firststart")
         supervisor = Process(
             [sys.executable, "manage.py", "supervise"],
