@@ -1,10 +1,12 @@
 """Identifiers and ARNs (SPEC §2)."""
 
+import os
 import re
 import secrets
 import string
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _ID_LENGTH = 24
@@ -30,7 +32,8 @@ def new_record_label() -> str:
     return f"{random_text(12)}.{random_text(5, string.ascii_lowercase)}"
 
 
-# Two digits at a time, and a letter for each random byte: one ID is made for each message received.
+# One ID is made for each message received: digits come two at a time, and those that stand for more than
+# some seconds from a cache; of random bytes, a letter for each, there is a store.
 _DIGIT_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 # 256 is no multiple of 36, so four letters come a little more often: 5 bits each are sure, 140 in all.
 _LETTER_OF_BYTE = bytes(ord(_DIGITS[byte % 36]) for byte in range(256))
@@ -38,8 +41,7 @@ _LETTER_OF_BYTE = bytes(ord(_DIGITS[byte % 36]) for byte in range(256))
 
 def new_message_id(time_ns: int) -> str:
     """40 of a-z0-9 that sort by `time_ns` (nanoseconds since 1970) and can't be guessed."""
-    letters = secrets.token_bytes(_MESSAGE_ID_LENGTH - _MESSAGE_TIME_DIGITS).translate(_LETTER_OF_BYTE)
-    return _time_digits(time_ns // 1000) + letters.decode()
+    return _time_digits(time_ns // 1000) + _take_letters()
 
 
 def first_message_id(at: datetime) -> str:
@@ -47,10 +49,30 @@ def first_message_id(at: datetime) -> str:
     return _time_digits(max(0, (at - _EPOCH) // timedelta(microseconds=1)))
 
 
+_store: list[str] = []
+os.register_at_fork(after_in_child=_store.clear)  # or a child would give its parent's letters once more
+
+
+def _take_letters() -> str:
+    length = _MESSAGE_ID_LENGTH - _MESSAGE_TIME_DIGITS
+    try:
+        return _store.pop()
+    except IndexError:  # also where another thread was quicker
+        letters = secrets.token_bytes(length * 128).translate(_LETTER_OF_BYTE).decode()
+        _store.extend(letters[at : at + length] for at in range(length, len(letters), length))
+        return letters[:length]
+
+
 def _time_digits(microseconds: int) -> str:
+    high, low = divmod(microseconds, 1296**2)
+    return f"{_high_digits(high)}{_DIGIT_PAIRS[low // 1296]}{_DIGIT_PAIRS[low % 1296]}"
+
+
+@lru_cache(maxsize=16)
+def _high_digits(number: int) -> str:
     pairs = []
-    for _ in range(_MESSAGE_TIME_DIGITS // 2):
-        microseconds, pair = divmod(microseconds, 1296)
+    for _ in range(_MESSAGE_TIME_DIGITS // 2 - 2):
+        number, pair = divmod(number, 1296)
         pairs.append(_DIGIT_PAIRS[pair])
     pairs.reverse()
     return "".join(pairs)

@@ -1,30 +1,30 @@
 """SMTP replies (RFC 5321 §4.2) with enhanced status codes (RFC 3463), as code and tests both say them."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class _Parts(NamedTuple):
+    code: int
+    enhanced_code: str
+    text: str
+    wire: bytes
+
+
+class Reply(_Parts):
     """One reply. `enhanced_code` is "" where RFC 2034 §4 allows none (greeting, EHLO, 354, 334).
 
     `wire`: the line as sent, with CRLF, made once: the same few replies are sent all day.
     """
 
-    code: int
-    enhanced_code: str
-    text: str
-    wire: bytes = field(init=False, repr=False, compare=False)
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "wire", f"{self}\r\n".encode("ascii"))  # texts are ASCII by construction
+    def __new__(cls, code: int, enhanced_code: str, text: str) -> Self:
+        # The space stays where nothing follows: `334 SP [base64] CRLF` (RFC 4954 §8).
+        line = f"{code} {enhanced_code} {text}" if enhanced_code else f"{code} {text}"
+        return super().__new__(cls, code, enhanced_code, text, f"{line}\r\n".encode("ascii"))
 
     def __str__(self) -> str:
-        # The space stays where nothing follows: `334 SP [base64] CRLF` (RFC 4954 §8).
-        return (
-            f"{self.code} {self.enhanced_code} {self.text}"
-            if self.enhanced_code
-            else f"{self.code} {self.text}"
-        )
+        return self.wire[:-2].decode()
 
     def encode(self) -> bytes:
         return self.wire

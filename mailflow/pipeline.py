@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -234,7 +234,7 @@ def _next_try(work: Work) -> datetime:
 
 
 def _walk_again(work: Work, state: DeliveryState) -> Walked:
-    envelope = replace(work.envelope, forward_paths=state.remaining)
+    envelope = work.envelope._replace(forward_paths=state.remaining)
     return planning.walk(
         envelope,
         work.message,

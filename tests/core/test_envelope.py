@@ -1,7 +1,6 @@
 """The envelope as the spool keeps it."""
 
 import json
-from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
@@ -51,4 +50,4 @@ def test_json_made_by_hand_is_the_document(envelope):
 
 
 def test_the_odd_envelope_has_every_field_set():
-    assert all(getattr(_ODD, field.name) for field in fields(Envelope))
+    assert all(_ODD)
