@@ -18,6 +18,7 @@ from ingress.handshakes import Handshakes
 from ingress.journal import Journal
 from ingress.listeners import Listeners
 from ingress.logic.budget import ByteBudget
+from ingress.outbox import Outbox
 from ingress.passwords import PasswordChecker
 from ingress.session import SmtpSession
 from ingress.sockets import ListeningSockets
@@ -57,6 +58,7 @@ class Engine:
         self.gate = Gate(config, self.loop.time)
         self.passwords = PasswordChecker()
         self.journal = Journal(self.loop, journal_stream)
+        self.outbox = Outbox(self.loop)
         self.tally = Tally()
         self.acceptance = Acceptance(spool, refusals, self.journal, self.tally)
         self.listeners = Listeners(self)

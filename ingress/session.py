@@ -63,6 +63,7 @@ class SmtpSession(asyncio.Protocol):
         "_task",
         "_ticket",
         "_transport",
+        "_unsent",
         "client_certificate",
         "conversation",
         "endpoint_address",
@@ -87,6 +88,7 @@ class SmtpSession(asyncio.Protocol):
         self._endpoint_id = listener.endpoint_id  # as it was counted at the gate
         self._session_id = ""
         self._transport: Any = None
+        self._unsent = b""  # in the outbox
         self._task: asyncio.Task[None] | None = None  # what is waited for
         self._proxy: ProxyHeader | None = None
         self._is_admitted = False
@@ -136,6 +138,7 @@ class SmtpSession(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The peer sends no more. A message that is being stored still gets its reply."""
+        self.send_now()
         if self._proxy is not None:
             self._proxy.end()
         if not self._is_admitted or self._is_lingering or not self.conversation.is_waiting:
@@ -146,6 +149,7 @@ class SmtpSession(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self._engine.forget(self)
         self._is_lingering = True
+        self._unsent = b""
         if self._is_admitted:
             self._is_admitted = False
             self.conversation.close()
@@ -195,7 +199,7 @@ class SmtpSession(asyncio.Protocol):
             self._tally = self._engine.tally.by_type[terms.endpoint.type]
             self._tally.sessions += 1
             self._tally.open_sessions += 1
-            self._transport.write(terms.greeting.wire)
+            self._send(terms.greeting.wire)
 
     async def _read_proxy_header(self, header: ProxyHeader, balancer: Address) -> None:
         try:
@@ -214,7 +218,7 @@ class SmtpSession(asyncio.Protocol):
 
     def _turn_away(self, farewell: Reply) -> None:
         self._engine.tally.refused(farewell)
-        self._transport.write(farewell.wire)
+        self._send(farewell.wire)
         self._linger()
 
     def _hang_up(self, farewell: Reply) -> None:
@@ -227,6 +231,7 @@ class SmtpSession(asyncio.Protocol):
         self._is_lingering = True
         self._deadline = self._engine.loop.time() + _LINGER_SECONDS
         self._resume_reading()
+        self.send_now()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -250,16 +255,30 @@ class SmtpSession(asyncio.Protocol):
         """Sends the replies, and stops or starts reading as the conversation wants it."""
         conversation, transport = self.conversation, self._transport
         output = conversation.take_output()
-        if output and not transport.is_closing():
-            transport.write(output)
+        if output:
+            self._send(output)
             self._wait_for_peer()
         if conversation.is_closed:
             if conversation.farewell is reply.BYE:
+                self.send_now()
                 transport.close()
             elif not self._is_lingering and not transport.is_closing():
                 self._linger()
         elif not conversation.wants_input:
             transport.pause_reading()
+
+    def _send(self, output: bytes) -> None:
+        if self._unsent:
+            self._unsent += output
+        else:
+            self._unsent = output
+            self._engine.outbox.add(self)
+
+    def send_now(self) -> None:
+        """What is in the outbox: when its turn has come, or before the transport changes or closes."""
+        output, self._unsent = self._unsent, b""
+        if output and not self._transport.is_closing():
+            self._transport.write(output)
 
     def _go_on(self, events: Sequence[Event]) -> None:
         """After an answer was waited for: what the conversation made of it and of the input kept."""
@@ -354,7 +373,8 @@ class SmtpSession(asyncio.Protocol):
             return
         try:
             # From here to the first await nothing else runs: no byte after the 220 goes astray.
-            self._transport.write(reply.READY_FOR_TLS.wire)
+            self._send(reply.READY_FOR_TLS.wire)
+            self.send_now()
             transport = await engine.loop.start_tls(
                 self._transport,
                 self,
@@ -451,6 +471,7 @@ class SmtpSession(asyncio.Protocol):
         """Shutdown can't wait longer."""
         if self._is_admitted and not self._is_lingering:
             self._hang_up(reply.SHUTTING_DOWN)
+        self.send_now()
         self._transport.close()
 
 
