@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core import reply
 from core.reply import Reply
@@ -20,6 +21,8 @@ _POSTMASTER = re.compile(rb"<postmaster>", re.IGNORECASE)
 # esmtp-keyword ["=" esmtp-value] (§4.1.2); values of UTF-8 only with SMTPUTF8, which defines none here
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~]+))?")
 _SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 §4
+# Senders and recipients come again and again: the last ones need not be parsed anew. At most 2 MB each.
+_MAX_REMEMBERED = 1024
 _CHUNK = re.compile(rb"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)  # RFC 3030 §2
 
 
@@ -39,6 +42,7 @@ def read_client_name(argument: bytes) -> str | None:
     return name.decode() if _CLIENT_NAME.fullmatch(name) else None
 
 
+@lru_cache(_MAX_REMEMBERED)
 def read_mail(argument: bytes) -> Mail | Reply:
     """`FROM:<path> parameters`, or the reply that says what is wrong with it."""
     keyword = _FROM.match(argument)
@@ -93,6 +97,7 @@ def _read_parameters(rest: bytes) -> dict[str, str | None] | Reply:
     return parameters
 
 
+@lru_cache(_MAX_REMEMBERED)
 def read_rcpt(argument: bytes, *, is_smtputf8: bool, host_name: str) -> str | Reply:
     """`TO:<path>` as a mailbox, or the reply that says what is wrong with it.
 
