@@ -204,6 +204,10 @@ def securing(certificate: Certificate | None) -> dict[str, Peer]:
     }
 
 
+# What `idle` compares: who gives each connection a process gets fewer of them.
+RESTING = {name: ACCEPTING[name] for name in ("postfix", "opensmtpd", "exim", "haraka", "aiosmtpd")}
+
+
 def add_peers_option(parser: ArgumentParser, peers: Mapping[str, object]) -> None:
     parser.add_argument(
         "--peers",

@@ -3,6 +3,7 @@ own with one sync, as Postfix does it; written in a thread, so that several wait
 
 import asyncio
 import os
+import resource
 import ssl
 import sys
 from itertools import count
@@ -42,6 +43,8 @@ async def serve(address: str, port: int, folder: Path, context: ssl.SSLContext |
 
 
 def main(address: str, port: str, folder: str, *certificate: str) -> None:
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     context = None
     if certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.pool import Pool
 
+from benchmarks._talk import hear, say
+
 _STEP_SECONDS = 30.0  # a server that stalls for longer ends the benchmark
 _EHLO = b"EHLO client.example\r\n"
 
@@ -75,32 +77,16 @@ def _converse(
 ) -> tuple[bool, ssl.SSLSession | None]:
     """Whether the TLS session was resumed; the first time, what to resume it with (which is slow to get)."""
     with socket.create_connection((load.address, load.port), _STEP_SECONDS) as clear:
-        _hear(clear, b"220")
-        _say(clear, _EHLO, b"250")
-        _say(clear, b"STARTTLS\r\n", b"220")
+        hear(clear, b"220")
+        say(clear, _EHLO, b"250")
+        say(clear, b"STARTTLS\r\n", b"220")
         with context.wrap_socket(clear, session=ticket) as secured:
-            _say(secured, _EHLO, b"250")
+            say(secured, _EHLO, b"250")
             if load.content:
-                _say(secured, b"MAIL FROM:<sender@client.example>\r\n", b"250")
-                _say(secured, b"RCPT TO:<recipient@bench.example>\r\n", b"250")
-                _say(secured, b"DATA\r\n", b"354")
-                _say(secured, load.content, b"250")
-            _say(secured, b"QUIT\r\n", b"221")
+                say(secured, b"MAIL FROM:<sender@client.example>\r\n", b"250")
+                say(secured, b"RCPT TO:<recipient@bench.example>\r\n", b"250")
+                say(secured, b"DATA\r\n", b"354")
+                say(secured, load.content, b"250")
+            say(secured, b"QUIT\r\n", b"221")
             wants_ticket = load.is_resumed and ticket is None
             return bool(secured.session_reused), secured.session if wants_ticket else None
-
-
-def _say(connection: socket.socket, line: bytes, expected: bytes) -> None:
-    connection.sendall(line)
-    _hear(connection, expected)
-
-
-def _hear(connection: socket.socket, expected: bytes) -> None:
-    heard = b""
-    while not heard.endswith(b"\r\n") or heard.splitlines()[-1][3:4] == b"-":
-        chunk = connection.recv(4096)
-        if not chunk:
-            break
-        heard += chunk
-    if not heard.startswith(expected):
-        raise RuntimeError(f"{connection.getpeername()}: {heard!r} instead of {expected.decode()}")
