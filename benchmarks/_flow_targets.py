@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._flow_rows import ASKED
-from benchmarks._targets import _ROOT, _START_SECONDS, POSTFIX_SETTINGS, _free_port, _greets, _run
+from benchmarks._targets import POSTFIX_SETTINGS, ROOT, START_SECONDS, free_port, greets, run
 from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
 
@@ -58,10 +58,10 @@ class FlowTarget:
 @contextlib.contextmanager
 def counting_sink(folder: Path, host: str) -> Iterator[Sink]:
     folder.mkdir(parents=True)
-    port, counters = _free_port(host), folder / "counters"
+    port, counters = free_port(host), folder / "counters"
     command = [shutil.which("smtp-sink") or "smtp-sink", "-c", "-m", "4096", "-u", "nobody"]
     with running(Process([*command, f"{host}:{port}", "4096"], log=counters)) as server:
-        server.wait_until(lambda: _greets(host, port), "smtp-sink greets")
+        server.wait_until(lambda: greets(host, port), "smtp-sink greets")
         yield Sink(host, port, counters)
 
 
@@ -70,27 +70,27 @@ def mail_manager(
     folder: Path, *, address: str, sink_host: str, rules: int, environment: Mapping[str, str]
 ) -> Iterator[FlowTarget]:
     """The processes that mail goes through, under their supervisor as `script/server` starts them."""
-    port = _free_port(address)
+    port = free_port(address)
     variables = {
         "MAILMANAGER_ENV_FILE": os.devnull,
         "MAILMANAGER_DATA_DIR": str(folder),
         "MAILMANAGER_SMTP_PORT": str(port),
-        "MAILMANAGER_SUBMISSION_PORT": str(_free_port(address)),
-        "PYTHONPATH": str(_ROOT),
+        "MAILMANAGER_SUBMISSION_PORT": str(free_port(address)),
+        "PYTHONPATH": str(ROOT),
         **environment,
     }
     folder.mkdir(mode=0o700)
-    manage = [sys.executable, str(_ROOT / "manage.py")]
+    manage = [sys.executable, str(ROOT / "manage.py")]
     with counting_sink(folder.with_name(f"{folder.name}-sink"), sink_host) as sink:
         for database in ("default", "spool"):
-            _run([*manage, "migrate", "-v0", "--database", database], variables)
+            run([*manage, "migrate", "-v0", "--database", database], variables)
         rows = [address, str(rules), sink.host, str(sink.port)]
-        _run([sys.executable, "-m", "benchmarks._flow_rows", *rows], variables)
+        run([sys.executable, "-m", "benchmarks._flow_rows", *rows], variables)
         command = [*manage, "supervise", "redis", "worker", "beat", "ingress"]
-        supervisor = Process(command, log=folder / "stream.log", env=variables, cwd=_ROOT)
+        supervisor = Process(command, log=folder / "stream.log", env=variables, cwd=ROOT)
         with running(supervisor, stop_timeout_seconds=90):
             supervisor.wait_until(
-                lambda: _greets(address, port), "ingress greets", timeout_seconds=_START_SECONDS
+                lambda: greets(address, port), "ingress greets", timeout_seconds=START_SECONDS
             )
             yield FlowTarget("Mail Manager", address, port, supervisor.pid, sink)
 

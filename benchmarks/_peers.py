@@ -16,10 +16,10 @@ from pathlib import Path
 
 from benchmarks._certificate import Certificate
 from benchmarks._private import EXIM_ID, deepen_backlog, private
-from benchmarks._targets import _ROOT, Target, _free_port, _greets, postfix, smtp_sink
+from benchmarks._targets import ROOT, Target, free_port, greets, postfix, smtp_sink
 from tests.servers.process import Process, running
 
-_PEERS = Path(os.environ.get("MAILMANAGER_DATA_DIR", _ROOT / "var")).resolve() / "peers"
+_PEERS = Path(os.environ.get("MAILMANAGER_DATA_DIR", ROOT / "var")).resolve() / "peers"
 _DEBIAN = _PEERS / "debian" / "usr"
 _LIBRARIES = {"LD_LIBRARY_PATH": ":".join(map(str, _DEBIAN.glob("lib/*-linux-gnu")))}
 _SMTPD, _EXIM4 = _DEBIAN / "sbin" / "smtpd", _DEBIAN / "sbin" / "exim4"
@@ -85,7 +85,7 @@ def synchronous_opensmtpd(folder: Path) -> Iterator[Target]:
 def _opensmtpd(
     folder: Path, name: str, address: str, certificate: Certificate | None, *, is_synchronous: bool = False
 ) -> Iterator[Target]:
-    port = _free_port(address)
+    port = free_port(address)
     folder.mkdir(parents=True)
     certificates = (
         f'pki bench cert "{certificate.chain}"\npki bench key "{certificate.key}"' if certificate else ""
@@ -103,14 +103,14 @@ def _opensmtpd(
     command: list[str | Path] = [_SMTPD, "-F", "-P", "mta", "-f", folder / "smtpd.conf"]
     server = private([*synchronous, *command], folder, _LIBRARIES)
     with running(server):
-        server.wait_until(lambda: _greets(address, port), "OpenSMTPD greets")
+        server.wait_until(lambda: greets(address, port), "OpenSMTPD greets")
         deepen_backlog(server.pid)
         yield Target(name, address, port, server.pid, syncs="each write" if is_synchronous else "")
 
 
 @contextlib.contextmanager
 def exim(folder: Path, certificate: Certificate | None = None) -> Iterator[Target]:
-    address, port = "127.25.77.6", _free_port("127.25.77.6")
+    address, port = "127.25.77.6", free_port("127.25.77.6")
     folder.mkdir(parents=True)
     tls = (
         f"tls_advertise_hosts = *\ntls_certificate = {certificate.chain}\ntls_privatekey = {certificate.key}"
@@ -125,15 +125,15 @@ def exim(folder: Path, certificate: Certificate | None = None) -> Iterator[Targe
     )
     server = private([_EXIM4, "-C", folder / "exim.conf", "-bdf"], folder, _LIBRARIES)
     with running(server):
-        server.wait_until(lambda: _greets(address, port), "Exim greets")
+        server.wait_until(lambda: greets(address, port), "Exim greets")
         yield Target("Exim, queue only", address, port, server.pid)
 
 
 @contextlib.contextmanager
 def haraka(folder: Path, certificate: Certificate | None = None) -> Iterator[Target]:
     """One process, with the two plugins of benchmarks/haraka/plugins."""
-    address, port = "127.25.77.7", _free_port("127.25.77.7")
-    shutil.copytree(_ROOT / "benchmarks" / "haraka" / "plugins", folder / "plugins")
+    address, port = "127.25.77.7", free_port("127.25.77.7")
+    shutil.copytree(ROOT / "benchmarks" / "haraka" / "plugins", folder / "plugins")
     for part in ("config", "queue"):
         (folder / part).mkdir()
     for name, content in _HARAKA_SETTINGS.items():
@@ -150,23 +150,23 @@ def haraka(folder: Path, certificate: Certificate | None = None) -> Iterator[Tar
     environment = {"QUEUE_DIR": str(folder / "queue"), "UV_THREADPOOL_SIZE": "64"}
     server = private(["node", _HARAKA, "-c", folder], folder, environment)
     with running(server):
-        server.wait_until(lambda: _greets(address, port), "Haraka greets")
+        server.wait_until(lambda: greets(address, port), "Haraka greets")
         yield Target("Haraka, fsync", address, port, server.pid)
 
 
 @contextlib.contextmanager
 def stock_aiosmtpd(folder: Path, certificate: Certificate | None = None) -> Iterator[Target]:
     """One process, with the handler of benchmarks/_stock.py."""
-    address, port = "127.25.77.8", _free_port("127.25.77.8")
+    address, port = "127.25.77.8", free_port("127.25.77.8")
     folder.mkdir(parents=True)
     certificates = [certificate.chain, certificate.key] if certificate else []
     server = Process(
         [sys.executable, "-m", "benchmarks._stock", address, str(port), folder, *certificates],
         log=folder / "stock.log",
-        cwd=_ROOT,
+        cwd=ROOT,
     )
     with running(server):
-        server.wait_until(lambda: _greets(address, port), "aiosmtpd greets")
+        server.wait_until(lambda: greets(address, port), "aiosmtpd greets")
         yield Target("aiosmtpd, fsync", address, port, server.pid)
 
 

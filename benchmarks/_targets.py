@@ -15,8 +15,8 @@ from benchmarks._certificate import Certificate
 from tests.servers.postfix import Postfix
 from tests.servers.process import Process, running
 
-_ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 300.0  # with ten thousand endpoints on a busy machine
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 300.0  # with ten thousand endpoints on a busy machine
 
 # Held at once after the queue file is on disk: Postfix's fastest way to a durable 250. What it would
 # do for its own protection or for names is off.
@@ -59,28 +59,28 @@ def ingress(
     """`runingress` as it is started in production, with endpoints, a spool and a Redis of its own.
     `rows`: the module, with arguments, that makes the endpoints; else there is an open one at `address`.
     No worker runs: what is measured is acceptance."""
-    port = _free_port(address)
+    port = free_port(address)
     environment = {
         "MAILMANAGER_ENV_FILE": os.devnull,
         "MAILMANAGER_DATA_DIR": str(folder),
         "MAILMANAGER_SMTP_PORT": str(port),
-        "MAILMANAGER_SUBMISSION_PORT": str(_free_port(address)),
-        "PYTHONPATH": str(_ROOT),
+        "MAILMANAGER_SUBMISSION_PORT": str(free_port(address)),
+        "PYTHONPATH": str(ROOT),
         **(more_environment or {}),
     }
     if certificate:
         environment["MAILMANAGER_TLS_CERT"] = str(certificate.chain)
         environment["MAILMANAGER_TLS_KEY"] = str(certificate.key)
     folder.mkdir(mode=0o700)
-    manage = [sys.executable, str(_ROOT / "manage.py")]
+    manage = [sys.executable, str(ROOT / "manage.py")]
     for database in ("default", "spool"):
-        _run([*manage, "migrate", "-v0", "--database", database], environment)
-    _run([sys.executable, "-m", *(rows or ("benchmarks._endpoint", address))], environment)
+        run([*manage, "migrate", "-v0", "--database", database], environment)
+    run([sys.executable, "-m", *(rows or ("benchmarks._endpoint", address))], environment)
     redis = Process(
         [sys.executable, "-m", "benchmarks._endpoint", "--redis"],
         log=folder / "redis.log",
         env=environment,
-        cwd=_ROOT,
+        cwd=ROOT,
     )
     with running(redis):
         server = Process(
@@ -89,9 +89,7 @@ def ingress(
             env=environment,
         )
         with running(server):
-            server.wait_until(
-                lambda: _greets(address, port), "ingress greets", timeout_seconds=_START_SECONDS
-            )
+            server.wait_until(lambda: greets(address, port), "ingress greets", timeout_seconds=START_SECONDS)
             yield Target("Mail Manager", address, port, server.pid)
 
 
@@ -107,30 +105,28 @@ def postfix(folder: Path, certificate: Certificate | None = None) -> Iterator[Ta
 @contextlib.contextmanager
 def smtp_sink(folder: Path) -> Iterator[Target]:
     """Postfix's test server, which keeps nothing: the ceiling of one process in C."""
-    address, port = "127.25.77.3", _free_port("127.25.77.3")
+    address, port = "127.25.77.3", free_port("127.25.77.3")
     folder.mkdir()
     server = Process(
         [shutil.which("smtp-sink") or "smtp-sink", "-u", "nobody", f"{address}:{port}", "4096"],
         log=folder / "sink.log",
     )
     with running(server):
-        server.wait_until(lambda: _greets(address, port), "smtp-sink greets")
+        server.wait_until(lambda: greets(address, port), "smtp-sink greets")
         yield Target("smtp-sink, no disk", address, port, server.pid)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    subprocess.run(
-        command, check=True, env={**os.environ, **environment}, cwd=_ROOT, stdin=subprocess.DEVNULL
-    )
+def run(command: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(command, check=True, env={**os.environ, **environment}, cwd=ROOT, stdin=subprocess.DEVNULL)
 
 
-def _free_port(address: str) -> int:
+def free_port(address: str) -> int:
     with socket.socket() as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 
-def _greets(address: str, port: int) -> bool:
+def greets(address: str, port: int) -> bool:
     try:
         with socket.create_connection((address, port), 2) as connection:
             return connection.recv(3) == b"220"
