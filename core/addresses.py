@@ -15,6 +15,14 @@ from core.encoded_words import decode_words
 
 # One plain mailbox, as nearly all fields have it: a@b.example or Name <a@b.example>.
 _PLAIN = re.compile(r"(?:[^\"(),:;<>@\\\[\]]*+<)?([\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++)>?\s*+")
+# One of several such mailboxes, the name of each perhaps in quotes, with the comma behind it.
+_LISTED = re.compile(
+    r"""\s*+
+    (?: (?: "[^"\\]*+" | [^"(),:;<>@\\\[\]]*+ ) \s*+ < ([\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++) >
+      | ([\w.!#$%&'*+/=?^`{|}~-]++@[\w.-]++) )
+    \s*+ (,|\Z)""",
+    re.VERBOSE,
+)
 _TOKEN = re.compile(
     r"""
       (?P<quoted> "(?P<inner>(?:[^"\\]|\\.)*+)(?P<closed>")? )
@@ -41,9 +49,24 @@ def parse_addresses(field: str) -> tuple[str, ...]:
     plain = _PLAIN.fullmatch(field)
     if plain and ("<" in field) == (">" in field):
         return (unicode_domain(plain[1]),)
+    if listed := _listed(field):
+        return listed
     if "@" not in field and "=?" in field:  # some clients encode the address with the name
         field = decode_words(field)
     return tuple(dict.fromkeys(map(unicode_domain, _scan(field))))
+
+
+def _listed(field: str) -> tuple[str, ...]:
+    """The addresses of a list of plain mailboxes; () where something else is in it."""
+    found: list[str] = []
+    position, comma = 0, ","
+    while comma:
+        match = _LISTED.match(field, position)
+        if match is None or match.end() - position > _MAX_LENGTH:
+            return ()
+        comma, position = match[3], match.end()
+        found.append(unicode_domain(match[1] or match[2]))
+    return tuple(dict.fromkeys(found))
 
 
 def unicode_domain(text: str) -> str:

@@ -6,7 +6,7 @@ Nothing that a peer sends makes this raise. What can't be understood is left out
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
+from functools import lru_cache
 
 from core.addresses import parse_addresses
 from core.encoded_words import decode_words, encode_words, printable
@@ -21,6 +21,7 @@ MAX_ADDRESSES = 2_000  # of one property; a field of 64 KB holds about as many
 # optional-field = field-name ":" unstructured CRLF; field-name = 1*(%d33-57 / %d59-126)
 # (RFC 5322 §3.6.8; white space before the colon: §4.5.8). Folded lines begin with white space.
 _FIELD = re.compile(rb"([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)(?:\n|\Z)")
+_NAME = re.compile(rb"[!-9;-~]+")
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _BEGINS_WELL = re.compile(rb"[!-9;-~]+[ \t]*:|\r?\n|\Z")
 _FIELD_NAME = re.compile(r"[!-9;-~]+")
@@ -34,6 +35,9 @@ class Message:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
+        # Not cached_property, which takes a lock for each: as long as the reading itself.
+        self._parsed: _Header | None = None
+        self._found: dict[str, tuple[str, ...]] = {}
 
     # --- the parts ------------------------------------------------------------------------------
 
@@ -58,24 +62,24 @@ class Message:
 
     # --- what rules ask for ---------------------------------------------------------------------
 
-    @cached_property
+    @property
     def subject(self) -> str:
         """The first Subject field, decoded; "" without one."""
         return next(iter(self.header("Subject")), "")
 
-    @cached_property
+    @property
     def from_(self) -> tuple[str, ...]:
         return self._addresses("from")
 
-    @cached_property
+    @property
     def to(self) -> tuple[str, ...]:
         return self._addresses("to")
 
-    @cached_property
+    @property
     def cc(self) -> tuple[str, ...]:
         return self._addresses("cc")
 
-    @cached_property
+    @property
     def sender(self) -> tuple[str, ...]:
         return self._addresses("sender")
 
@@ -88,15 +92,20 @@ class Message:
         return len(self._header.fields.get(name.lower(), ()))
 
     def _addresses(self, name: str) -> tuple[str, ...]:
-        found = dict.fromkeys(address for text in self._texts(name) for address in parse_addresses(text))
-        return tuple(printable(address) for address in list(found)[:MAX_ADDRESSES])
+        found = self._found.get(name)
+        if found is None:
+            unique = dict.fromkeys(address for text in self._texts(name) for address in parse_addresses(text))
+            found = self._found[name] = tuple(map(printable, list(unique)[:MAX_ADDRESSES]))
+        return found
 
     def _texts(self, name: str) -> list[str]:
         return [_unfolded(value) for value in self._header.fields.get(name, ())]
 
-    @cached_property
+    @property
     def _header(self) -> "_Header":
-        return _Header(self.content)
+        if self._parsed is None:
+            self._parsed = _Header(self.content)
+        return self._parsed
 
 
 class _Header:
@@ -112,7 +121,30 @@ class _Header:
         if lines_end > MAX_HEADER_BYTES:
             read_end = content.rfind(b"\n", 0, MAX_HEADER_BYTES) + 1
             self.problem = f"the header is longer than {MAX_HEADER_BYTES:,} bytes; the rest was not read"
-        self._read(content, read_end)
+        if read_end > MAX_FIELD_BYTES or not self._read_plain(content, read_end):
+            self.fields = {}
+            self._read(content, read_end)
+
+    def _read_plain(self, content: bytes, end: int) -> bool:
+        """The header of nearly all mail, line by line: no limit is near, and nothing in it is odd. False
+        where that is not so; then nothing was read."""
+        lines = content[:end].split(b"\n")
+        if lines.pop() or len(lines) > MAX_FIELDS:  # the last one ends with the header
+            return False
+        values: list[bytes] = []
+        for line in lines:
+            if line[:1] in _WHITE:
+                if not values:
+                    return False
+                values[-1] += b"\n" + line
+                continue
+            before, colon, value = line.partition(b":")
+            name = _field_name(before)
+            if not name or not colon:
+                return False
+            values = self.fields.setdefault(name, [])
+            values.append(value)
+        return True
 
     def _read(self, content: bytes, end: int) -> None:
         position = count = 0
@@ -134,6 +166,16 @@ class _Header:
             self.problem = f"there are more than {MAX_FIELDS:,} fields; the rest was not read"
 
 
+_WHITE = (b" ", b"\t")
+
+
+@lru_cache(maxsize=2048)
+def _field_name(before_colon: bytes) -> str:
+    """In lower case; "" for what is no name of a field."""
+    name = before_colon.rstrip(b" \t")
+    return name.decode("ascii").lower() if _NAME.fullmatch(name) else ""
+
+
 def _header_end(content: bytes) -> tuple[int, int]:
     """Where the header's last line ends, and where the body starts: behind the first empty line."""
     for empty in (b"\r\n", b"\n"):
@@ -148,7 +190,7 @@ def _header_end(content: bytes) -> tuple[int, int]:
 
 
 def _unfolded(value: bytes) -> str:
-    raw = _FOLD.sub(b"", value).strip()
+    raw = (_FOLD.sub(b"", value) if b"\n" in value else value).strip()
     try:
         return raw.decode("utf-8")  # RFC 6532, and most unmarked 8-bit text of today
     except UnicodeDecodeError:

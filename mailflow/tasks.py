@@ -20,6 +20,8 @@ log = structlog.get_logger()
 # Well below CELERY_TASK_TIME_LIMIT, with room for deliveries that are under way then.
 _DRAIN_SECONDS = 300.0
 _EXPIRE_BATCH = 1_000
+# More mail follows mostly: a drain that has ended would connect to its relays anew.
+_LINGER_SECONDS = 0.25
 
 # Made before the pool forks, so that its processes see what the main process is told.
 _stopping = multiprocessing.Event()
@@ -34,7 +36,12 @@ def _stop(**_signal: Any) -> None:
 @shared_task
 def process() -> None:
     """Take mail from the spool while there is any."""
-    pipeline.drain({**RUNNERS, DSN: dsn.run}, seconds=_DRAIN_SECONDS, is_stopping=_stopping.is_set)
+    pipeline.drain(
+        {**RUNNERS, DSN: dsn.run},
+        seconds=_DRAIN_SECONDS,
+        is_stopping=_stopping.is_set,
+        linger_seconds=_LINGER_SECONDS,
+    )
 
 
 @shared_task

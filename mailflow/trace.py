@@ -4,7 +4,6 @@ The trace tells of mail, it does not carry it: what can't be written is logged, 
 Keys make it idempotent, so that a batch that is worked on again leaves one story.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from core.envelope import Envelope
 from mailflow.logic.story import EventKind
-from mailflow.logic.text import fit, fit_document
+from mailflow.logic.text import fit, fit_document, write_json
 from mailflow.logic.walk_story import MAX_RECIPIENT_LENGTH, MAX_RECIPIENTS_TOLD
 from mailflow.models import MessageTrace, Outcome, RecipientTrace, TraceEvent
 from mailflow.sql import bulk_cursor, insert_rows, stored_time
@@ -160,7 +159,7 @@ def _event_row(message_id: str, event: Event) -> tuple[Any, ...]:
     detail = fit_document(dict(event.detail))
     if len(recipients) != 1:
         detail["Recipients"] = recipients
-    text = json.dumps(detail, separators=(",", ":"))
+    text = write_json(detail)
     if event.members:
         text = f"{text[:-1]}{',' if detail else ''}{event.members}}}"
     return (

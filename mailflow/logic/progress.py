@@ -137,6 +137,8 @@ def after_attempt(
 def without_the_held_back(states: States) -> dict[int, DeliveryState]:
     """Cancel what waits for an action with the policy DROP, for the recipients that it failed."""
     new = dict(states)
+    if not any(state.delivery.after for state in states.values()):
+        return new
     for position in sorted(new):
         state = new[position]
         lost: set[str] = set()

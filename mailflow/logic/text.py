@@ -1,5 +1,6 @@
 """Text from outside, made fit to be stored and shown."""
 
+import json
 import re
 from typing import Any
 
@@ -7,6 +8,8 @@ from typing import Any
 # no encoding has.
 _UNFIT = re.compile("[\x00-\x1f\x7f\ud800-\udfff]+")
 ELLIPSIS = "…"
+
+write_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def fit(text: str, length: int) -> str:

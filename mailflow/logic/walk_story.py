@@ -4,34 +4,40 @@ A walk has a step for each rule that a message met, most of them the same for ev
 their own they would cost more than all the rest of a message's story.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mailflow.logic.text import fit, fit_document
+from mailflow.logic.text import fit, fit_document, write_json
 from rulesets.logic.delivery import Step, WalkEvent
 
 MAX_RECIPIENTS_TOLD = 100  # of one step
 MAX_RECIPIENT_LENGTH = 320
 
-# Steps whose detail is a constant of the compiled rule set.
+# Steps whose detail is a constant of the compiled rule set; that of PLANNED follows from its position.
 _CONSTANT = frozenset({Step.RULE_PASSED_BY, Step.RULE_MATCHED})
+_MAX_TEXTS = 10_000
 
 
 class StepTexts:
     """What the steps of one compiled rule set say, as JSON; lives as long as that, and no longer."""
 
     def __init__(self) -> None:
-        self._constant: dict[tuple[int | None, int], str] = {}
+        self._texts: dict[tuple[Any, ...], str] = {}
 
     def begun(self, event: WalkEvent) -> str:
         """All of a step but its recipients and the closing brace."""
-        if event.step not in _CONSTANT:
+        detail = event.detail
+        if event.step in _CONSTANT:
+            key: tuple[Any, ...] = (event.rule, id(detail))
+        elif event.step is Step.PLANNED and detail is not None:
+            key = (event.rule, event.action_index, detail["Position"])
+        else:
             return _begun(event)
-        key = event.rule, id(event.detail)
-        text = self._constant.get(key)
+        text = self._texts.get(key)
         if text is None:
-            text = self._constant[key] = _begun(event)
+            text = _begun(event)
+            if len(self._texts) < _MAX_TEXTS:
+                self._texts[key] = text
         return text
 
 
@@ -43,7 +49,7 @@ def pack(events: Sequence[WalkEvent], recipients: tuple[str, ...], texts: StepTe
         text = texts.begun(event)
         if event.recipients != recipients:
             told = [fit(one, MAX_RECIPIENT_LENGTH) for one in event.recipients[:MAX_RECIPIENTS_TOLD]]
-            text += f',"Recipients":{json.dumps(told)}'
+            text += f',"Recipients":{write_json(told)}'
         steps.append(text + "}")
     return f'"Steps":[{",".join(steps)}]'
 
@@ -54,7 +60,7 @@ def _begun(event: WalkEvent) -> str:
         detail |= {"Rule": event.rule_name, "RuleIndex": event.rule}
     if event.action_index is not None:
         detail["ActionIndex"] = event.action_index
-    return json.dumps(fit_document(detail), separators=(",", ":"))[:-1]
+    return write_json(fit_document(detail))[:-1]
 
 
 def unpack(

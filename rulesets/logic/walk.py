@@ -74,7 +74,10 @@ class Walk:
         action_index: int | None = None,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        recipients = tuple(dict.fromkeys(lane.recipient for lane in lanes))
+        if len(lanes) == 1:
+            recipients: tuple[str, ...] = (lanes[0].recipient,)
+        else:
+            recipients = tuple(dict.fromkeys(lane.recipient for lane in lanes))
         self.events.append(WalkEvent(step, recipients, self._rule, self._rule_name, action_index, detail))
 
     # --- what actions do; each takes the lanes of its rule and returns those that go on ----------
