@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.cidr import Address, parse_network
 from core.envelope import TlsVersion
 from core.expressions import fold
-from policies.logic.conditions import Condition, Test
+from policies.logic.conditions import LIST_OPERATORS, Condition, Test
 
 NO_STATEMENT = 1 << 31  # behind every position
 
@@ -38,7 +38,7 @@ class StatementIndex:
     def __init__(self, statements: Iterable[Statement]) -> None:
         texts: dict[tuple[int | None, int | None], dict[str, list[_Entry]]] = {}
         networks: dict[int, dict[int, list[_Entry]]] = {}
-        lists: dict[str, tuple[Test, list[_Entry]]] = {}
+        lists: dict[tuple[str, str], tuple[Test, list[_Entry]]] = {}
         others: list[Statement] = []
         for statement in statements:
             place = _most_telling(statement.conditions)
@@ -50,9 +50,9 @@ class StatementIndex:
             if condition.operator == "CIDR_MATCHES":
                 for shift, bits in _networks_of(condition):
                     networks.setdefault(shift, {}).setdefault(bits, []).append(entry)
-            elif condition.operator == "IS_TRUE":
-                is_in_list = statement.tests[place]
-                lists.setdefault(condition.values[0], (is_in_list, []))[1].append(entry)
+            elif condition.operator in LIST_OPERATORS:
+                asked = (condition.values[0], condition.operator)
+                lists.setdefault(asked, (statement.tests[place], []))[1].append(entry)
             else:
                 for part, text in _texts_of(condition):
                     texts.setdefault(part, {}).setdefault(text, []).append(entry)
@@ -79,8 +79,8 @@ class StatementIndex:
             for start in range(len(recipient) - _PIECE_LENGTH + 1):
                 if entries := self._pieces.get(recipient[start : start + _PIECE_LENGTH]):
                     first = _first_of(entries, first, recipient, peer, tls)
-        for is_in_list, entries in self._lists:
-            if entries[0][0] < first and is_in_list(recipient, peer, tls):
+        for holds, entries in self._lists:
+            if entries[0][0] < first and holds(recipient, peer, tls):
                 first = _first_of(entries, first, recipient, peer, tls)
         return _first_of(self._unfiled, first, recipient, peer, tls)
 
@@ -102,7 +102,7 @@ def _first_of(
 # --- filing ---------------------------------------------------------------------------------------
 
 # The fewer recipients or peers a condition lets through, as a rule, the earlier it stands.
-_TELLING = ("EQUALS", "ENDS_WITH", "CIDR_MATCHES", "STARTS_WITH", "IS_TRUE")
+_TELLING = ("EQUALS", "ENDS_WITH", "CIDR_MATCHES", "STARTS_WITH", "IS_TRUE", "IS_FALSE")
 
 
 def _most_telling(conditions: tuple[Condition, ...]) -> int | None:
