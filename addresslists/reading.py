@@ -40,6 +40,11 @@ def get(id_or_arn: str) -> AddressList:
     return found
 
 
+def list_choices() -> dict[str, str]:
+    """ARN → name of all lists, to choose from."""
+    return {found.arn: found.name for found in AddressList.objects.only("id", "name")}
+
+
 def check_named(named: Iterable[tuple[str, str]], *, lock: bool = False) -> tuple[list[Problem], set[str]]:
     """Of (path, ID or ARN) in a document: problems of lists that aren't there, ARNs of those that are.
 

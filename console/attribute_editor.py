@@ -24,10 +24,10 @@ Template:    <c-attribute-editor :editor="editor" />     # inside the form; csrf
 Words:       in_words(PROPERTIES, documents)             # for <c-condition-words :conditions="…" />
 
 Fields (stable; N counts from 0, gaps are fine): `<prefix>-N-property`, `-operator`, `-values` (text list:
-one a line; choice: its value; size: as people write it), `-header` (name of an X- header), `-raw` (the
-JSON of a condition that the table doesn't know, kept as it is). Buttons: `editor` = `<prefix>:add`,
-`<prefix>:remove:N`, `<prefix>:refresh`; other parts of a form (statements, rules, actions) may use
-`editor` in the same way with prefixes and verbs of their own.
+one a line; choice: its value; address list: its ARN; size: as people write it), `-header` (name of an
+X- header), `-raw` (the JSON of a condition that the table doesn't know, kept as it is). Buttons: `editor` =
+`<prefix>:add`, `<prefix>:remove:N`, `<prefix>:refresh`; other parts of a form (statements, rules, actions)
+may use `editor` in the same way with prefixes and verbs of their own.
 
 Without JavaScript each button submits the form to its own page, and the view answers with the page as
 it was typed. With htmx the same request is made and only the editor (`#<prefix>-editor`) is put in
@@ -101,7 +101,9 @@ class Row:
         value = self._value()
         if self.problems:
             return None
-        evaluate = {self.asked.asks: name}
+        evaluate: Json = {self.asked.asks: name}
+        if self.asked.kind is ValueKind.ADDRESS_LIST:
+            evaluate = {"IsInAddressList": {"Attribute": self.asked.asks, "AddressLists": [self.values]}}
         return {self.asked.expression: {"Evaluate": evaluate, "Operator": self.operator, **value}}
 
     def _value(self) -> Json:
@@ -113,6 +115,10 @@ class Row:
                 if self.values not in self.asked.choices:
                     self.problems.append(_("Choose a value."))
                 return {"Value": self.values}
+            case ValueKind.ADDRESS_LIST:
+                if self.values not in self.asked.choices:
+                    self.problems.append(_("Choose an address list."))
+                return {}
             case ValueKind.SIZE:
                 try:
                     return {"Value": parse_size(self.values)}
@@ -268,6 +274,8 @@ class AttributeEditor:
             row.values = format_size_exactly(int(expression["Value"]))
         elif known.kind is ValueKind.CHOICE:
             row.values = expression["Value"]
+        elif known.kind is ValueKind.ADDRESS_LIST:
+            row.values = known.list_in(document)
         if known.kind is ValueKind.HEADER:
             row.header = expression["Evaluate"][known.asks]
         return row

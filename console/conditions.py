@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
 from core.units import format_size
@@ -44,6 +45,11 @@ BOOLEAN_OPERATORS: dict[str, Text] = {
     "IS_FALSE": gettext_lazy("is false"),
 }
 
+LIST_OPERATORS: dict[str, Text] = {
+    "IS_TRUE": gettext_lazy("is in address list"),
+    "IS_FALSE": gettext_lazy("is not in address list"),
+}
+
 
 class ValueKind(StrEnum):
     """How a property's values are typed, and how they stand in the document."""
@@ -52,6 +58,7 @@ class ValueKind(StrEnum):
     CIDRS = "cidrs"  # one a line; Values: [text]
     HEADER = "header"  # a header's name, and TEXTS; the name is what is evaluated
     CHOICE = "choice"  # one of `choices`; Value: text
+    ADDRESS_LIST = "address_list"  # one of `choices`, by its ARN, which stands among what is evaluated
     SIZE = "size"  # "25 MB"; Value: bytes
     NOTHING = "nothing"  # the operator says it all (IS_TRUE); no value
 
@@ -64,8 +71,10 @@ LISTS = {ValueKind.TEXTS, ValueKind.CIDRS, ValueKind.HEADER}
 class Property:
     """One thing that conditions can ask about; `operators`: the model's word → ours.
 
-    `asks`: the member of Evaluate, and its value; for HEADER the value is the name that was typed.
+    `asks`: the member of Evaluate, and its value; for HEADER the value is the name that was typed, for
+    ADDRESS_LIST it is the attribute that is looked for in the list.
     `keeps_spaces`: blanks around a text count, as in a subject; else they are slips and cut off.
+    `told`: the label in sentences, where it is another one.
     """
 
     key: str
@@ -77,6 +86,7 @@ class Property:
     choices: Mapping[str, Text] = field(default_factory=dict)
     example: Text = ""
     keeps_spaces: bool = False
+    told: Text = ""
 
     def matches(self, condition: Mapping[str, Any]) -> bool:
         """Whether `condition` (a document) asks about this, with one of its operators."""
@@ -86,6 +96,9 @@ class Property:
         evaluate = expression.get("Evaluate")
         if self.kind is ValueKind.HEADER:
             return isinstance(evaluate, dict) and list(evaluate) == [self.asks]
+        if self.kind is ValueKind.ADDRESS_LIST:
+            asked = evaluate.get("IsInAddressList") if isinstance(evaluate, dict) else None
+            return isinstance(asked, dict) and asked.get("Attribute") == self.asks
         return bool(evaluate == {self.asks: self.key})
 
     def values_of(self, condition: Mapping[str, Any]) -> list[str]:
@@ -96,9 +109,32 @@ class Property:
                 return []
             case ValueKind.CHOICE:
                 return [str(self.choices.get(expression["Value"], expression["Value"]))]
+            case ValueKind.ADDRESS_LIST:
+                chosen = self.list_in(condition)
+                return [str(self.choices.get(chosen, chosen))]
             case ValueKind.SIZE:
                 return [format_size(int(expression["Value"]))]
         return list(expression["Values"])
+
+    def list_in(self, condition: Mapping[str, Any]) -> str:
+        """The address list that a condition of this kind names: its ARN where it is one of `choices`,
+        by ARN or ID; else as it stands."""
+        (named,) = condition[self.expression]["Evaluate"]["IsInAddressList"]["AddressLists"]
+        return next((arn for arn in self.choices if arn.endswith(f"/{named}")), str(named))
+
+
+def list_property(attribute: str, label: Text, choices: Mapping[str, Text]) -> Property:
+    """Whether an address is in an address list; `choices`: the lists there are, ARN → name."""
+    return Property(
+        f"{attribute}_LIST",
+        format_lazy(gettext_lazy("{property}: address list"), property=label),
+        "BooleanExpression",
+        LIST_OPERATORS,
+        ValueKind.ADDRESS_LIST,
+        asks=attribute,
+        choices=choices,
+        told=label,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,5 +170,5 @@ def in_words(properties: Sequence[Property], documents: Iterable[Mapping[str, An
         expression = document[known.expression]
         header = expression["Evaluate"][known.asks] if known.kind is ValueKind.HEADER else ""
         operator = known.operators[expression["Operator"]]
-        told.append(Words(known.label, header, operator, tuple(known.values_of(document))))
+        told.append(Words(known.told or known.label, header, operator, tuple(known.values_of(document))))
     return told

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Model, Q
 from django.urls import NoReverseMatch, reverse
 
+from addresslists.models import AddressList
 from destinations.models import Mailbox
 from endpoints.models import IngressEndpoint
 from policies.models import TrafficPolicy
@@ -20,6 +21,7 @@ KINDS: tuple[tuple[type[Model], str], ...] = (
     (IngressEndpoint, "endpoints:detail"),
     (TrafficPolicy, "policies:detail"),
     (RuleSet, "rulesets:summary"),
+    (AddressList, "addresslists:detail"),
     (Relay, "relays:detail"),
     (Mailbox, "destinations:mailbox"),
 )

@@ -23,6 +23,7 @@ urlpatterns = [
     path("traffic-policies/", include("policies.urls")),
     path("rule-sets/", include("rulesets.urls")),
     path("", include("secrets_store.urls")),
+    path("address-lists/", include("addresslists.urls")),
     path("smtp-relays/", include("relays.urls")),
     path("destinations/", include("destinations.urls")),
     path("message-trace/", include("mailflow.urls")),

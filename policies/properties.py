@@ -2,7 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from console.conditions import IP_OPERATORS, STRING_OPERATORS, Property, ValueKind
+from addresslists.reading import list_choices
+from console.conditions import IP_OPERATORS, STRING_OPERATORS, Property, ValueKind, list_property
 
 PROPERTIES = (
     Property(
@@ -38,3 +39,8 @@ PROPERTIES = (
         choices={"TLS1_2": _("TLS 1.2"), "TLS1_3": _("TLS 1.3")},
     ),
 )
+
+
+def properties() -> tuple[Property, ...]:
+    """With the address lists that there are now: one query."""
+    return (*PROPERTIES, list_property("RECIPIENT", _("Recipient address"), list_choices()))

@@ -16,7 +16,7 @@ from console.attribute_editor import AttributeEditor, Command
 from core.errors import Problem
 from policies.logic.check import Limits
 from policies.models import DefaultAction
-from policies.properties import PROPERTIES
+from policies.properties import properties
 
 PREFIX = "statements"
 _ACTION_FIELD = re.compile(rf"{PREFIX}-(\d{{1,6}})-action", re.ASCII)
@@ -42,6 +42,7 @@ class StatementsEditor:
         self.rows: list[StatementRow] = []
         self.problems: list[str] = []
         self._limits = limits
+        self._properties = properties()
 
     # --- in -------------------------------------------------------------------------------------
 
@@ -89,7 +90,8 @@ class StatementsEditor:
         return row
 
     def _conditions(self, number: int) -> AttributeEditor:
-        return AttributeEditor(f"{PREFIX}-{number}-conditions", PROPERTIES, max_rows=self._limits.conditions)
+        prefix = f"{PREFIX}-{number}-conditions"
+        return AttributeEditor(prefix, self._properties, max_rows=self._limits.conditions)
 
     def _renumber(self) -> None:
         for number, row in enumerate(self.rows):

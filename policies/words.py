@@ -13,7 +13,7 @@ from console.status import Look, Tone
 from core.units import format_size
 from policies.logic.evaluate import Explanation, Reason, Verdict
 from policies.models import TrafficPolicy
-from policies.properties import PROPERTIES
+from policies.properties import properties
 
 VERDICT_LOOKS: dict[str, Look] = {
     Verdict.ALLOW.value: Look(gettext_lazy("Allow"), "success", Tone.SUCCESS),
@@ -30,10 +30,9 @@ class StatementWords:
 
 
 def statements_in_words(policy: TrafficPolicy) -> list[StatementWords]:
+    known = properties()
     return [
-        StatementWords(
-            number, VERDICT_LOOKS[statement["Action"]], in_words(PROPERTIES, statement["Conditions"])
-        )
+        StatementWords(number, VERDICT_LOOKS[statement["Action"]], in_words(known, statement["Conditions"]))
         for number, statement in enumerate(policy.statements, start=1)
     ]
 

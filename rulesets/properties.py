@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
 
+from addresslists.reading import list_choices
 from console.conditions import (
     BOOLEAN_OPERATORS,
     IP_OPERATORS,
@@ -14,6 +15,7 @@ from console.conditions import (
     Property,
     Text,
     ValueKind,
+    list_property,
 )
 from core.envelope import CertificateAttribute
 from rulesets.logic.warnings import Doubt
@@ -105,6 +107,16 @@ PROPERTIES = (
         "0A1B2C3D",
     ),
 )
+
+# What can be looked for in an address list, by the labels that they have above.
+_IN_LISTS = ("RECIPIENT", "MAIL_FROM", "FROM", "TO", "CC", "SENDER")
+
+
+def properties() -> tuple[Property, ...]:
+    """With the address lists that there are now: one query."""
+    choices = list_choices()
+    labels = {known.key: known.label for known in PROPERTIES}
+    return (*PROPERTIES, *(list_property(key, labels[key], choices) for key in _IN_LISTS))
 
 
 class Control(StrEnum):

@@ -17,7 +17,7 @@ from console.attribute_editor import AttributeEditor, Command
 from core.errors import Problem
 from rulesets.action_editor import ActionEditor, Choices
 from rulesets.logic.check import check_document
-from rulesets.properties import PROPERTIES
+from rulesets.properties import properties
 
 Json = dict[str, Any]
 
@@ -35,10 +35,11 @@ class RulesEditor:
         self.name = ""
         self.name_problems: list[str] = []
         self.problems: list[str] = []  # of the rule set as a whole, and of rules that are not open
-        self.conditions = AttributeEditor("conditions", PROPERTIES, max_rows=MAX_CONDITIONS)
+        known = properties()
+        self.conditions = AttributeEditor("conditions", known, max_rows=MAX_CONDITIONS)
         self.exceptions = AttributeEditor(
             "exceptions",
-            PROPERTIES,
+            known,
             max_rows=MAX_CONDITIONS,
             label=_("EXCEPT in the case of:"),
             add_label=_("Add new exception"),

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -12,13 +13,14 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.conditions import Text, Words, in_words
+from console.conditions import LIST_OPERATORS, Property, Text, Words, in_words
 from console.status import Look, Tone
+from core.identifiers import resource_name
 from rulesets.logic.check import check_document
 from rulesets.logic.delivery import Delivery, Step, WalkEvent
 from rulesets.logic.warnings import Warning
 from rulesets.models import RuleSet
-from rulesets.properties import ACTIONS_BY_KIND, DOUBTS, FAILURE_POLICIES, PROPERTIES, Control
+from rulesets.properties import ACTIONS_BY_KIND, DOUBTS, FAILURE_POLICIES, PROPERTIES, Control, properties
 
 Json = Mapping[str, Any]
 
@@ -57,10 +59,13 @@ def rules_in_words(rules: Sequence[Json], names: Names, doubts: Iterable[Warning
     for doubt in doubts:
         if match := re.match(r"Rules\[(\d+)\]", doubt.path):
             by_rule.setdefault(int(match[1]), []).append(doubt_in_words(doubt))
-    return [_rule_in_words(index, rule, names, by_rule.get(index, [])) for index, rule in enumerate(rules)]
+    words = partial(_rule_in_words, names, properties())
+    return [words(index, rule, by_rule.get(index, [])) for index, rule in enumerate(rules)]
 
 
-def _rule_in_words(index: int, rule: Any, names: Names, doubts: list[str]) -> RuleWords:
+def _rule_in_words(
+    names: Names, known: Sequence[Property], index: int, rule: Any, doubts: list[str]
+) -> RuleWords:
     if check_document([rule]):  # written past the services, or by a later version
         return RuleWords(
             index + 1, "", [], [], [], doubts, raw=json.dumps(rule, ensure_ascii=False, indent=2)
@@ -68,8 +73,8 @@ def _rule_in_words(index: int, rule: Any, names: Names, doubts: list[str]) -> Ru
     return RuleWords(
         number=index + 1,
         name=rule.get("Name") or "",
-        conditions=in_words(PROPERTIES, rule.get("Conditions") or ()),
-        exceptions=in_words(PROPERTIES, rule.get("Unless") or ()),
+        conditions=in_words(known, rule.get("Conditions") or ()),
+        exceptions=in_words(known, rule.get("Unless") or ()),
         actions=[action_in_words(action, names) for action in rule["Actions"]],
         doubts=list(dict.fromkeys(doubts)),
     )
@@ -129,11 +134,15 @@ def step_in_words(step: str, detail: Json | None) -> str:
 
 
 def _passed_by_in_words(detail: Json) -> str:
-    properties = {known.key: known for known in PROPERTIES}
-    asked = properties.get(detail.get("Attribute", "")) or properties["MIME_HEADER"]
+    known = {one.key: one for one in PROPERTIES}
+    asked = known.get(detail.get("Attribute", "")) or known["MIME_HEADER"]
     label = asked.label if asked.key == detail.get("Attribute") else detail.get("Attribute", "")
-    values = ", ".join(f"“{value}”" for value in detail.get("Values", ()))
-    condition = f"{label} {asked.operators.get(detail.get('Operator', ''), '')} {values}".strip()
+    values = detail.get("Values", ())
+    operators = asked.operators
+    if values and detail.get("Operator") in LIST_OPERATORS:  # the lists' names were not in the walk
+        operators, values = LIST_OPERATORS, map(resource_name, values)
+    shown = ", ".join(f"“{value}”" for value in values)
+    condition = f"{label} {operators.get(detail.get('Operator', ''), '')} {shown}".strip()
     if detail.get("Part") == "Unless":
         return _("Passed by: the exception holds, %(condition)s.") % {"condition": condition}
     return _("Passed by: it does not hold that %(condition)s.") % {"condition": condition}

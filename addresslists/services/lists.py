@@ -25,7 +25,7 @@ def create(
     """Paths of problems: name, members[i], Tags…; a member that comes twice counts once."""
     require(actor, Permission.WRITE)
     address_list = AddressList(id=new_id(AddressList.PREFIX), name=name)
-    unique = _validate(address_list, members)
+    unique = _validate(name, members)
     with transaction.atomic():
         if AddressList.objects.count() >= settings.MAX_ADDRESS_LISTS:
             raise QuotaExceeded(
@@ -38,19 +38,6 @@ def create(
             address_list.refresh_from_db()
         set_tags(address_list.arn, tags or {})
         audit(actor, "addresslists.create", address_list.arn, name=name, members=len(unique))
-    return address_list
-
-
-def rename(actor: Actor, list_id: str, *, name: str) -> AddressList:
-    """Paths of problems: name."""
-    require(actor, Permission.WRITE)
-    with transaction.atomic():
-        address_list = locked(list_id)
-        former, address_list.name = address_list.name, name
-        _validate(address_list, ())
-        if name != former:
-            _save(address_list)
-            audit(actor, "addresslists.rename", address_list.arn, name=name, former=former)
     return address_list
 
 
@@ -73,9 +60,9 @@ def locked(list_id: str) -> AddressList:
     return address_list
 
 
-def _validate(address_list: AddressList, members: Iterable[str]) -> list[str]:
+def _validate(name: str, members: Iterable[str]) -> list[str]:
     problems = []
-    if service_model.problems("AddressListName", address_list.name):
+    if service_model.problems("AddressListName", name):
         problems.append(Problem("name", _("A name has 1 to 255 characters of A-Z, a-z, 0-9, _, . and -.")))
     unique: dict[str, None] = {}
     for index, member in enumerate(members):

@@ -23,7 +23,7 @@ from addresslists import indexes, tasks
 from addresslists.logic.members import canonical, member_of
 from addresslists.models import AddressList, Member, MemberChange
 from addresslists.reading import get
-from core.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from core.errors import Conflict, Invalid, NotFound, Problem, QuotaExceeded
 from core.identifiers import resource_name
 from resources.models import Reference
 from resources.services import bump_configuration
@@ -34,6 +34,7 @@ BATCH = 5_000  # members in one transaction: some 30 ms in SQLite, which others 
 # So many single changes are carried beside an index: each look-up stays as quick, each refresh reads
 # them all (a few milliseconds).
 MAX_CHANGES = 1_000
+MAX_AT_ONCE = 1_000  # typed by hand
 
 
 @dataclass(slots=True)
@@ -53,13 +54,29 @@ def register(actor: Actor, list_id: str, address: str) -> Member:
     except ValueError as error:
         raise Invalid.at("address", str(error)) from error
     with transaction.atomic():
-        address_list = _next_version(list_id)
-        added, is_new = Member.objects.get_or_create(list=address_list, address=member)
-        if not is_new:
+        added = _register(actor, list_id, member)
+        if added is None:
             raise Conflict(_("%(address)s is in the list already.") % {"address": member}, path="address")
-        _write_down(address_list, member, is_member=True)
-        audit(actor, "addresslists.register", address_list.arn, name=address_list.name, address=member)
     return added
+
+
+def register_many(actor: Actor, list_id: str, addresses: Sequence[str]) -> int:
+    """Add some, all or none; how many were new. Problems at `addresses[i]`; at most MAX_AT_ONCE."""
+    require(actor, Permission.WRITE)
+    problems = []
+    wanted: dict[str, None] = {}
+    if len(addresses) > MAX_AT_ONCE:
+        text = _("At most %(limit)d addresses at once; import a file of more.") % {"limit": MAX_AT_ONCE}
+        raise Invalid.at("addresses", text)
+    for index, address in enumerate(addresses):
+        try:
+            wanted[member_of(address)] = None
+        except ValueError as error:
+            problems.append(Problem(f"addresses[{index}]", str(error)))
+    if problems:
+        raise Invalid(problems)
+    with transaction.atomic():
+        return sum(_register(actor, list_id, member) is not None for member in wanted)
 
 
 def deregister(actor: Actor, list_id: str, address: str) -> None:
@@ -153,6 +170,18 @@ def _members_of(batch: Iterable[str]) -> list[str]:
         except ValueError:
             continue
     return members
+
+
+def _register(actor: Actor, list_id: str, member: str) -> Member | None:
+    """None where the list has it. In the caller's transaction."""
+    found = get(list_id)
+    added, is_new = Member.objects.get_or_create(list=found, address=member)
+    if not is_new:
+        return None
+    address_list = _next_version(list_id)
+    _write_down(address_list, member, is_member=True)
+    audit(actor, "addresslists.register", address_list.arn, name=address_list.name, address=member)
+    return added
 
 
 def _next_version(list_id: str) -> AddressList:

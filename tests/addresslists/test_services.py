@@ -72,7 +72,7 @@ def test_quotas_are_settings(actor, blocked, settings):
 def test_viewers_change_nothing(viewer, blocked):
     for verb in (
         lambda: lists.create(viewer, name="mine"),
-        lambda: lists.rename(viewer, blocked.id, name="mine"),
+        lambda: members.register_many(viewer, blocked.id, ["c@example.com"]),
         lambda: lists.delete(viewer, blocked.id),
         lambda: members.register(viewer, blocked.id, "c@example.com"),
         lambda: members.deregister(viewer, blocked.id, "a@example.com"),
@@ -113,6 +113,17 @@ def test_a_member_is_there_once_and_only_what_is_there_goes(actor, blocked):
         members.register(actor, "al-nothing", "a@example.com")
     assert MemberChange.objects.count() == 0
     assert get(blocked.id).version == blocked.version
+
+
+def test_several_are_added_all_or_none(actor, blocked):
+    assert members.register_many(actor, blocked.id, ["c@example.com", "C@example.com", "a@example.com"]) == 1
+    with pytest.raises(Invalid) as refused:
+        members.register_many(actor, blocked.id, ["d@example.com", "nobody"])
+    assert [problem.path for problem in refused.value.problems] == ["addresses[1]"]
+    with pytest.raises(Invalid, match="at once"):
+        members.register_many(actor, blocked.id, ["d@example.com"] * (members.MAX_AT_ONCE + 1))
+    assert get(blocked.id).member_count == Member.objects.count() == 3
+    assert says(blocked, "c@example.com")
 
 
 def test_members_are_found_by_the_beginning_of_their_address(actor, blocked):
@@ -230,12 +241,6 @@ def test_a_list_is_deleted_with_its_index(actor, blocked, tmp_path, django_captu
     assert not list((tmp_path / "addresslists").glob("*.index"))
     with pytest.raises(NotFound):
         lists.delete(actor, blocked.id)
-
-
-def test_a_list_is_renamed(actor, blocked):
-    assert lists.rename(actor, blocked.id, name="never").name == "never"
-    with pytest.raises(Invalid):
-        lists.rename(actor, blocked.id, name="")
 
 
 # --- indexes --------------------------------------------------------------------------------------
