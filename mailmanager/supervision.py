@@ -60,8 +60,8 @@ class _LinePrefixer(PDispatcher):
         if self._begun and (not received or len(self._begun) > _MAX_LINE_BYTES):
             lines.append(self._begun)
             self._begun = b""
-        # Whoever read us may have gone (`script/server | head`); the processes go on.
-        with contextlib.suppress(BrokenPipeError):
+        # Whoever read us may have gone (`script/server | head`), or the disk be full; the processes go on.
+        with contextlib.suppress(OSError):
             sys.stdout.buffer.write(b"".join(self._prefix + line + b"\n" for line in lines))
             sys.stdout.buffer.flush()
         if not received:

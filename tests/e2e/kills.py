@@ -2,7 +2,6 @@
 
 import os
 import random
-import re
 import signal
 import subprocess
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.desk import open_desk
-from tests.e2e.load import Load, steady_load
+from tests.e2e.load import Load, count_message_ids, steady_load
 from tests.e2e.product import PATIENCE_SECONDS, Product
 from tests.rulesets.documents import bucket, mailbox, recipient, rule
 from tests.servers.postgres import Postgres
@@ -23,7 +22,6 @@ from tests.servers.system import System
 ENVIRONMENT = {"MAILMANAGER_LEASE_SECONDS": "8", "MAILMANAGER_INGRESS_PROCESSES": "2"}
 _EMPTY_SECONDS = 300.0
 _MORE_ACCEPTED, _MORE_DELIVERED = 100, 20  # until the next one is killed
-_MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>]+>)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def _goes_on(load: Load, folders: Sequence[Path]) -> None:
 def _outcome(
     system: System, load: Load, folders: Sequence[Path], seed: int, killed: Sequence[str]
 ) -> Outcome:
-    delivered = Counter(_message_ids(folders))
+    delivered = count_message_ids(path.read_bytes() for path in _files(folders))
     accepted = {sent.message_id for sent in load.accepted}
     twice = Counter({message_id: count - 1 for message_id, count in delivered.items() if count > 1})
     in_flight = Counter({sent.message_id: sent.interruptions for sent in load.messages})
@@ -176,8 +174,3 @@ def _files(folders: Sequence[Path]) -> list[Path]:
 
 def _count(folders: Sequence[Path]) -> int:
     return sum(len(os.listdir(folder)) for folder in folders if folder.is_dir())
-
-
-def _message_ids(folders: Sequence[Path]) -> list[str]:
-    found = (_MESSAGE_ID.search(path.read_bytes()) for path in _files(folders))
-    return [match[1].decode() for match in found if match]

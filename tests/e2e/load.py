@@ -3,10 +3,11 @@ same Message-ID, until it has one."""
 
 import asyncio
 import contextlib
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tests.e2e.product import Endpoint, message_id_in
@@ -147,6 +148,15 @@ class _Connection:
 
     def close(self) -> None:
         self._writer.close()
+
+
+_MESSAGE_ID = re.compile(rb"^Message-ID: (<[^>]+>)", re.MULTILINE)
+
+
+def count_message_ids(contents: Iterable[bytes]) -> Counter[str]:
+    """How often each message of a load is there."""
+    found = (_MESSAGE_ID.search(content) for content in contents)
+    return Counter(match[1].decode() for match in found if match)
 
 
 @contextlib.contextmanager
