@@ -155,7 +155,7 @@ class _Drain:
 
     def _go_on(self, work: Work) -> None:
         """Begin all of it that is due, beside each other; without any it goes back, or is gone."""
-        if is_over(work.states):
+        if work.is_lost or is_over(work.states):
             self._let_go(work)
             return
         for state in progress.ready(work.states, datetime.now(UTC)):

@@ -95,6 +95,7 @@ def _late(work: Work, attempts: Sequence[Attempted], now: datetime) -> Advance:
     Where nothing is, ours is written; the other then finds itself late.
     """
     log.warning("lease_lost", message_id=work.message_id)
+    work.is_lost = True
     row = SpoolMessage.objects.select_for_update().filter(pk=work.message_id).first()
     if row is None:
         return Advance(work, {}, {}, Story(work.message_id), is_stored=True)  # it is over

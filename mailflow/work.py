@@ -53,6 +53,7 @@ class Work:
     hold_reason: str = ""
     untold: Story | None = None
     running: set[int] = field(default_factory=set)  # positions whose attempt is not written down yet
+    is_lost: bool = False  # its lease went over to another, which goes on with it
     taken_at: float = field(default_factory=time.monotonic)
 
     @property
