@@ -89,6 +89,7 @@ def test_who_is_limited_stands_in_a_table(owner, client):
     reports.publish(client, _report(limited=limited), {})
     page = owner.get("/live").content.decode()
     for shown in (
+        '<span class="container__count">(5)</span>',
         "2001:db8::/64",
         "1,234",
         "3 minutes ago",
