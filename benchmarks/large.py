@@ -5,6 +5,7 @@ the other over one connection, and notes how long each took to its 250.
 """
 
 import argparse
+import multiprocessing
 import os
 import shutil
 import socket
@@ -15,6 +16,8 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median
 
@@ -134,13 +137,14 @@ def _load(target: targets.Target, messages: int, megabytes: int) -> Result:
     resting = Client(target.address, target.port)
     resting.send(_SMALL, 1)
     result = Result(resting_bytes=_resident_bytes(target.pid))
-    is_over = threading.Event()
-    watchers = [
-        threading.Thread(target=_watch, args=(target, result, is_over)),
-        threading.Thread(target=_send_small, args=(resting, result, is_over)),
-    ]
-    for watcher in watchers:
-        watcher.start()
+    resting.close()
+    is_over = multiprocessing.Event()
+    mine, small = multiprocessing.Pipe(duplex=False)
+    # A process of its own: among the threads that send the large ones it would wait for its turn.
+    sender = multiprocessing.Process(target=_send_small, args=(target.address, target.port, small, is_over))
+    watcher = threading.Thread(target=_watch, args=(target, result, is_over))
+    sender.start()
+    watcher.start()
     cpu_before, began_at = cpu_seconds(target.pid), time.perf_counter()
     with ThreadPoolExecutor(messages) as threads:
         clients = list(threads.map(lambda _: Client(target.address, target.port), range(messages)))
@@ -148,25 +152,31 @@ def _load(target: targets.Target, messages: int, megabytes: int) -> Result:
     result.seconds = time.perf_counter() - began_at
     result.cpu_seconds = cpu_seconds(target.pid) - cpu_before
     is_over.set()
-    for watcher in watchers:
-        watcher.join()
-    for client in (resting, *clients):
+    result.waits, result.turns = mine.recv()
+    sender.join()
+    watcher.join()
+    for client in clients:
         client.close()
     return result
 
 
-def _watch(target: targets.Target, result: Result, is_over: threading.Event) -> None:
+def _watch(target: targets.Target, result: Result, is_over: Event) -> None:
     while not is_over.wait(_POLL_SECONDS):
         result.peak_bytes = max(result.peak_bytes, _resident_bytes(target.pid))
 
 
-def _send_small(client: Client, result: Result, is_over: threading.Event) -> None:
+def _send_small(address: str, port: int, report: Connection, is_over: Event) -> None:
+    client = Client(address, port)
+    waits, turns = [], []
     while not is_over.is_set():
         began_at = time.perf_counter()
         client.say(b"NOOP")
-        result.turns.append(time.perf_counter() - began_at)
+        turned_at = time.perf_counter()
         client.send(_SMALL, 1)
-        result.waits.append(time.perf_counter() - began_at)
+        turns.append(turned_at - began_at)
+        waits.append(time.perf_counter() - turned_at)
+    client.close()
+    report.send((waits, turns))
 
 
 def _resident_bytes(pid: int) -> int:
