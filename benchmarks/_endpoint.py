@@ -3,6 +3,7 @@ all; `--redis` becomes its Redis."""
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 
 import django
 
@@ -26,20 +27,37 @@ def become_redis() -> None:
 
 
 def make_endpoint(address: str) -> None:
-    from endpoints.models import EndpointAddress, IngressEndpoint
     from policies.models import TrafficPolicy
+
+    policy = TrafficPolicy.objects.create(name="bench", default_action="ALLOW", statements=[])
+    make_endpoints([address], [policy.pk])
+
+
+def make_endpoints(addresses: Sequence[str], policy_ids: Iterable[str]) -> None:
+    """Open ones, as rows; each with the policy that stands at its place."""
+    from core.identifiers import new_id
+    from endpoints.models import EndpointAddress, IngressEndpoint
     from rulesets.models import RuleSet
 
-    endpoint = IngressEndpoint.objects.create(
-        name="bench",
-        type=IngressEndpoint.Type.OPEN,
-        tls_policy=IngressEndpoint.TlsPolicy.OPTIONAL,
-        status=IngressEndpoint.Status.ACTIVE,
-        record_label="benchbenchbe.bench",
-        traffic_policy=TrafficPolicy.objects.create(name="bench", default_action="ALLOW", statements=[]),
-        rule_set=RuleSet.objects.create(name="bench", rules=[]),
+    rule_set = RuleSet.objects.create(name="bench", rules=[])
+    endpoints = IngressEndpoint.objects.bulk_create(
+        IngressEndpoint(
+            id=new_id(IngressEndpoint.PREFIX),
+            name=f"bench-{number}",
+            type=IngressEndpoint.Type.OPEN,
+            tls_policy=IngressEndpoint.TlsPolicy.OPTIONAL,
+            status=IngressEndpoint.Status.ACTIVE,
+            wished_status=IngressEndpoint.Status.ACTIVE,
+            record_label=f"bench{number}.bench",
+            traffic_policy_id=policy_id,
+            rule_set=rule_set,
+        )
+        for number, (_, policy_id) in enumerate(zip(addresses, policy_ids, strict=False))
     )
-    EndpointAddress.objects.create(address=address, endpoint=endpoint)
+    EndpointAddress.objects.bulk_create(
+        EndpointAddress(address=address, endpoint=endpoint)
+        for address, endpoint in zip(addresses, endpoints, strict=True)
+    )
 
 
 if __name__ == "__main__":

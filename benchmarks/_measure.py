@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -22,6 +22,7 @@ class Load:
     sessions: int
     size_bytes: int
     is_reused: bool
+    recipients: int = 1
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,20 @@ def run_load(address: str, port: int, load: Load) -> float:
         "smtp-source",
         *(["-d"] if load.is_reused else []),
         *("-s", str(load.sessions), "-m", str(load.messages), "-l", str(load.size_bytes)),
+        *("-r", str(load.recipients)),
         *("-f", "sender@client.example", "-t", "recipient@bench.example"),
         f"{address}:{port}",
     ]
     started_at = time.perf_counter()
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started_at
+
+
+def fitting_load(address: str, port: int, trial: Load, seconds: float) -> Load:
+    """With so many messages that it takes about `seconds`, found by `trial`, which warms up too."""
+    run_load(address, port, trial)
+    rate = trial.messages / run_load(address, port, trial)
+    return replace(trial, messages=max(trial.messages, int(rate * seconds)))
 
 
 def measure(address: str, port: int, pid: int, load: Load) -> Round:

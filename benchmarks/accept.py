@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks._measure import Load, Round, count_syncs, measure, median_ratio, run_load, table
+from benchmarks._measure import Load, Round, count_syncs, fitting_load, measure, median_ratio, table
 from benchmarks._peers import ACCEPTING, add_peers_option, started
 from benchmarks._targets import Target, ingress
 
@@ -42,21 +42,13 @@ def main() -> None:
 
 
 def _compared(servers: Sequence[Target], options: argparse.Namespace, is_reused: bool) -> Rounds:
-    loads = {server: _fitting_load(server, options, is_reused) for server in servers}
+    trial = Load(_WARM_UP_MESSAGES, options.sessions, options.size, is_reused)
+    loads = {one: fitting_load(one.address, one.port, trial, options.seconds) for one in servers}
     rounds: dict[Target, list[Round]] = {server: [] for server in servers}
     for _ in range(options.rounds):
         for server in servers:
             rounds[server].append(measure(server.address, server.port, server.pid, loads[server]))
     return rounds
-
-
-def _fitting_load(server: Target, options: argparse.Namespace, is_reused: bool) -> Load:
-    """So many messages that a round takes about `--seconds`, found by a trial, which warms up too."""
-    trial = Load(_WARM_UP_MESSAGES, options.sessions, options.size, is_reused)
-    run_load(server.address, server.port, trial)
-    rate = trial.messages / run_load(server.address, server.port, trial)
-    messages = max(trial.messages, int(rate * options.seconds))
-    return Load(messages, options.sessions, options.size, is_reused)
 
 
 def _syncs(server: Target, options: argparse.Namespace) -> list[str]:
