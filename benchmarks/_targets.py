@@ -75,7 +75,6 @@ def ingress(
     manage = [sys.executable, str(ROOT / "manage.py")]
     for database in ("default", "spool"):
         run([*manage, "migrate", "-v0", "--database", database], environment)
-    run([sys.executable, "-m", *(rows or ("benchmarks._endpoint", address))], environment)
     redis = Process(
         [sys.executable, "-m", "benchmarks._endpoint", "--redis"],
         log=folder / "redis.log",
@@ -83,6 +82,8 @@ def ingress(
         cwd=ROOT,
     )
     with running(redis):
+        redis.wait_until((folder / "redis.sock").exists, "Redis listens")
+        run([sys.executable, "-m", *(rows or ("benchmarks._endpoint", address))], environment)
         server = Process(
             [*manage, "runingress", "--processes", str(processes)],
             log=folder / "ingress.log",

@@ -24,21 +24,27 @@ Rounds = Mapping[Target, Sequence[Round]]
 
 
 def main() -> None:
-    options = _options()
+    options = parse()
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
     folder.chmod(0o755)  # the other servers' own users look into it
     try:
         with ExitStack() as stack:
             ours = stack.enter_context(ingress(folder / "mailmanager", processes=options.processes))
             servers = [ours, *started(stack, folder, ACCEPTING, options.peers)]
-            print(
-                f"\n{options.size:,} bytes, {options.sessions} sessions, {options.rounds} rounds of "
-                f"{options.seconds:g} s, {options.processes} process(es) of ours\n"
-            )
-            ways = [_compared(servers, options, is_reused) for is_reused in WAYS.values()]
-            print(_report(servers, ways, [_syncs(server, options) for server in servers], options))
+            print(report(servers, options))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(servers: Sequence[Target], options: argparse.Namespace) -> str:
+    """The first of them is ours."""
+    title = (
+        f"{options.size:,} bytes, {options.sessions} sessions, {options.rounds} rounds of "
+        f"{options.seconds:g} s, {options.processes} process(es) of ours"
+    )
+    ways = [_compared(servers, options, is_reused) for is_reused in WAYS.values()]
+    syncs = [_syncs(server, options) for server in servers]
+    return f"\n{title}\n\n{_table(servers, ways, syncs, options)}"
 
 
 def _compared(servers: Sequence[Target], options: argparse.Namespace, is_reused: bool) -> Rounds:
@@ -63,7 +69,7 @@ def _syncs(server: Target, options: argparse.Namespace) -> list[str]:
     return cells
 
 
-def _report(
+def _table(
     servers: Sequence[Target],
     ways: Sequence[Rounds],
     syncs: Sequence[Sequence[str]],
@@ -87,7 +93,7 @@ def _report(
     return table(header, rows)
 
 
-def _options() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.2, help="of each round and server")
@@ -96,7 +102,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=1, help="of Mail Manager's ingress")
     parser.add_argument("--dir", help="on the disk to be measured")
     add_peers_option(parser, ACCEPTING)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import argparse
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,12 @@ from benchmarks._measure import cpu_seconds, family, table
 from benchmarks._peers import RESTING, add_peers_option, started
 from benchmarks._targets import Target, ingress
 
-_SETTLE_SECONDS = 1.0
 _SERVERS_OTHER_FILES = 100
 _KIB = 1024
 
 
 def main() -> None:
-    options = _options()
+    options = parse()
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     folder.chmod(0o755)  # the other servers' own users look into it
     try:
@@ -37,30 +37,39 @@ def main() -> None:
                     more_environment={"MAILMANAGER_INGRESS_MAX_CONNECTIONS": "0"},
                 )
             )
-            peers = list(started(stack, folder, RESTING, options.peers))
-            print(f"\na process may have {most_files():,} files open\n")
-            rows = [
-                _rested(ours, ours.name, min(options.connections, most_files() - _SERVERS_OTHER_FILES)),
-                _rested(ours, f"{ours.name}, TLS", options.secured, is_secured=True),
-                *(_rested(peer, peer.name, options.peer_connections) for peer in peers),
-            ]
-            header = ["", "connections", "KiB each", "kernel, both ends", "all: MiB", "CPU at rest"]
-            print(table(header, rows))
+            print(report(ours, list(started(stack, folder, RESTING, options.peers)), options))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _rested(server: Target, name: str, count: int, *, is_secured: bool = False) -> list[str]:
-    load = IdleLoad(server.address, server.port, count, is_secured)
+def report(ours: Target, peers: Sequence[Target], options: argparse.Namespace) -> str:
+    most = min(options.connections, most_files() - _SERVERS_OTHER_FILES)
+    rows = [
+        _row(ours.name, ours, IdleLoad(ours.address, ours.port, most), options.settle),
+        _row(
+            f"{ours.name}, TLS",
+            ours,
+            IdleLoad(ours.address, ours.port, options.secured, is_secured=True),
+            options.settle,
+        ),
+    ]
+    for peer in peers:
+        load = IdleLoad(peer.address, peer.port, options.peer_connections)
+        rows.append(_row(peer.name, peer, load, options.settle))
+    header = ["", "connections", "KiB each", "kernel, both ends", "all: MiB", "CPU at rest"]
+    return f"\na process may have {most_files():,} files open\n\n{table(header, rows)}"
+
+
+def _row(name: str, server: Target, load: IdleLoad, settle_seconds: float) -> list[str]:
     with resting(replace(load, connections=1)):
-        time.sleep(_SETTLE_SECONDS)  # what the first connection of all brings with it is no connection's
+        time.sleep(settle_seconds)  # what the first connection of all brings with it is no connection's
         before, kernel_before = _memory(server), _kernel_memory()
         with resting(load) as opened:
-            time.sleep(_SETTLE_SECONDS)
+            time.sleep(settle_seconds)
             each = (_memory(server) - before) / opened
             in_kernel = (_kernel_memory() - kernel_before) / opened
             used_before, started_at = cpu_seconds(server.pid), time.perf_counter()
-            time.sleep(3 * _SETTLE_SECONDS)
+            time.sleep(3 * settle_seconds)
             used = (cpu_seconds(server.pid) - used_before) / (time.perf_counter() - started_at)
             return [
                 name,
@@ -91,13 +100,14 @@ def _field(path: Path, name: str) -> int:
     return sum(int(line.split()[1]) * _KIB for line in lines if line.startswith(name))
 
 
-def _options() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=20_000)
     parser.add_argument("--secured", type=int, default=2_000, help="connections with TLS")
     parser.add_argument("--peer-connections", type=int, default=200, help="to each other server")
+    parser.add_argument("--settle", type=float, default=1.0, help="seconds until memory is looked at")
     add_peers_option(parser, RESTING)
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

@@ -73,25 +73,26 @@ class Setting:
 
 
 def main() -> None:
-    options = _options()
+    options = parse()
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    policies = _policies(options)
-    rows = _rows(_BASE_ADDRESS, len(policies), policies)
+    policies = policies_of(options)
     try:
         with ingress(
-            folder / "base", address=_BASE_ADDRESS, rows=rows, more_environment=_MOST_STATEMENTS
+            folder / "base",
+            address=_BASE_ADDRESS,
+            rows=_rows(_BASE_ADDRESS, len(policies), policies),
+            more_environment=_MOST_STATEMENTS,
         ) as base:
             print(f"\n{options.rounds} rounds of {options.seconds:g} s")
             for section in options.sections:
                 with ExitStack() as stack:
                     setting = Setting(base, policies, stack, folder, options.most)
-                    cases = list(_SECTIONS[section](setting))
-                    print(f"\n{_compared(section, base, cases, options)}", flush=True)
+                    print(f"\n{report(section, setting, options)}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _policies(options: argparse.Namespace) -> list[Policy]:
+def policies_of(options: argparse.Namespace) -> list[Policy]:
     """Those that the sections need, the base's first."""
     wanted = [(0, 0)]
     wanted += _STATEMENTS if "statements" in options.sections else ()
@@ -165,8 +166,9 @@ _SECTIONS: Mapping[str, Callable[[Setting], Iterator[Case]]] = {
 # --- measured --------------------------------------------------------------------------------------
 
 
-def _compared(section: str, base: Target, cases: Sequence[Case], options: argparse.Namespace) -> str:
-    ways = [_rounds(base, cases, options, is_reused) for is_reused in _WAYS.values()]
+def report(section: str, setting: Setting, options: argparse.Namespace) -> str:
+    cases = list(_SECTIONS[section](setting))
+    ways = [_rounds(setting.base, cases, options, is_reused) for is_reused in _WAYS.values()]
     header = [section]
     for way in _WAYS:
         header += [f"{way}: /s", "CPU ms", "rate to base", "for each CPU second"]
@@ -205,13 +207,13 @@ def _cost(one: Round) -> float:
     return max(one.cpu_seconds, 0.01) / one.messages
 
 
-def _options() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sections", nargs="*", help=f"of {', '.join(_SECTIONS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.4, help="of each round and case")
     parser.add_argument("--most", type=int, default=1_000_000, help="endpoints or addresses of a list")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if unknown := set(options.sections) - set(_SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}")
     options.sections = options.sections or list(_SECTIONS)

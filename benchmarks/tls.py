@@ -34,7 +34,7 @@ Rounds = Mapping[Target, Sequence[TlsRound]]
 
 
 def main() -> None:
-    options = _options()
+    options = parse()
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     folder.chmod(0o755)  # the other servers' own users look into it
     certificate = make_certificate(folder)
@@ -48,12 +48,17 @@ def main() -> None:
                 ),
                 *started(stack, folder, peers, options.peers),
             ]
-            print(f"\n{options.sessions} sessions, {options.rounds} rounds of {options.seconds:g} s", end="")
-            print(f", a message of {options.size:,} bytes in each\n" if options.size else "\n")
-            ways = [_compared(pool, servers, options, is_resumed) for is_resumed in (False, True)]
-            print(_report(servers, ways))
+            print(report(pool, servers, options))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(pool: Pool, servers: Sequence[Target], options: argparse.Namespace) -> str:
+    """The first of them is ours; `pool`: of the clients."""
+    message = f", a message of {options.size:,} bytes in each" if options.size else ""
+    title = f"{options.sessions} sessions, {options.rounds} rounds of {options.seconds:g} s{message}"
+    ways = [_compared(pool, servers, options, is_resumed) for is_resumed in (False, True)]
+    return f"\n{title}\n\n{_table(servers, ways)}"
 
 
 def _compared(pool: Pool, servers: Sequence[Target], options: argparse.Namespace, is_resumed: bool) -> Rounds:
@@ -76,7 +81,7 @@ def _compared(pool: Pool, servers: Sequence[Target], options: argparse.Namespace
     return rounds
 
 
-def _report(servers: Sequence[Target], ways: Sequence[Rounds]) -> str:
+def _table(servers: Sequence[Target], ways: Sequence[Rounds]) -> str:
     header = [""]
     for way in ("full", "resumed"):
         header += [f"{way}: /s", "CPU ms", "client's", "ours to it"]
@@ -100,7 +105,7 @@ def _report(servers: Sequence[Target], ways: Sequence[Rounds]) -> str:
     return table(header, rows)
 
 
-def _options() -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each round and server")
@@ -108,7 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=0, help="bytes of a message in each session (0: none)")
     parser.add_argument("--processes", type=int, default=1, help="of Mail Manager's ingress")
     add_peers_option(parser, securing(None))
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
