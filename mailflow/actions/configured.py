@@ -8,6 +8,7 @@ that waits in the queue has the administrator's time to put it back, a bounce ca
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,38 +23,51 @@ NEVER_CONFIGURED = "5.3.5"
 _SHARED_SECONDS = 0.5
 
 _T = TypeVar("_T")
-_Answers = dict[tuple[Callable[[str], Any], str], tuple[float, Any]]
+_Asked = tuple[Callable[[str], Any], str]
+
+
+@dataclass
+class _Answers:
+    """`given`: (when, the answer); `asking`: who is at it now, for all who want to know the same."""
+
+    given: dict[_Asked, tuple[float, Any]] = field(default_factory=dict)
+    asking: "dict[_Asked, asyncio.Task[Any]]" = field(default_factory=dict)
+
+
 # One for each event loop, which is mostly one for each batch.
 _answers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Answers] = WeakKeyDictionary()
 
 
 async def look_up(find: Callable[[str], _T], name: str) -> _T | None:
     """`find(name)` of a service; None where it raises NotFound."""
-    answers = _answers.setdefault(asyncio.get_running_loop(), {})
-    if _is_fresh(answers, find, name):
-        found: _T = answers[find, name][1]
+    loop = asyncio.get_running_loop()
+    answers, asked = _answers.setdefault(loop, _Answers()), (find, name)
+    found: _T
+    at, found = answers.given.get(asked, (float("-inf"), None))
+    if time.monotonic() - at < _SHARED_SECONDS:
         return found
-    return await sync_to_async(_ask)(answers, find, name)
-
-
-def _ask(answers: _Answers, find: Callable[[str], _T], name: str) -> _T | None:
-    # All of a batch ask at once, one after the other on this thread: the first asks for them too.
-    if _is_fresh(answers, find, name):
-        found: _T = answers[find, name][1]
-        return found
-    if not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
+    asking = answers.asking.get(asked)
+    if asking is None:
+        # A task of its own: who asked first may be cancelled, and the others still wait.
+        asking = answers.asking[asked] = loop.create_task(sync_to_async(_ask)(find, name))
+        asking.add_done_callback(lambda task: _keep(answers, asked, task))
     try:
-        found = find(name)
+        found = await asyncio.shield(asking)
     except NotFound:
         return None
-    answers[find, name] = time.monotonic(), found
     return found
 
 
-def _is_fresh(answers: _Answers, find: Callable[[str], Any], name: str) -> bool:
-    answer = answers.get((find, name))
-    return answer is not None and time.monotonic() - answer[0] < _SHARED_SECONDS
+def _keep(answers: _Answers, asked: _Asked, task: "asyncio.Task[Any]") -> None:
+    del answers.asking[asked]
+    if not task.cancelled() and task.exception() is None:
+        answers.given[asked] = time.monotonic(), task.result()
+
+
+def _ask(find: Callable[[str], _T], name: str) -> _T:
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    return find(name)
 
 
 def same_for_all(job: Job, finish: Finish, words: str, status: str = "") -> list[Result]:
