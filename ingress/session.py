@@ -222,10 +222,13 @@ class SmtpSession(asyncio.Protocol):
         self.conversation.close(farewell)
         self._flush()
 
-    def _linger(self) -> None:
-        """Hang up when the peer has, or soon; until then what it sends is dropped."""
+    def _hang_up_soon(self) -> None:
         self._is_lingering = True
         self._deadline = self.engine.loop.time() + _LINGER_SECONDS
+
+    def _linger(self) -> None:
+        """Hang up when the peer has, or soon; until then what it sends is dropped."""
+        self._hang_up_soon()
         self._resume_reading()
         self.send_now()
         if self.transport.can_write_eof():
@@ -258,6 +261,7 @@ class SmtpSession(asyncio.Protocol):
             if conversation.farewell is reply.BYE:
                 self.send_now()
                 transport.close()
+                self._hang_up_soon()  # if it does not read its replies, they are never sent
             elif not self._is_lingering and not transport.is_closing():
                 self._linger()
         elif not conversation.wants_input:

@@ -146,8 +146,8 @@ class Transaction(Stream):
 
     def _bdat(self, argument: bytes) -> None:
         chunk = commands.read_chunk(argument)
-        if chunk is None:
-            return self._fail(reply.SYNTAX_ERROR)
+        if chunk is None:  # who knows how many bytes follow: they shall not be read as commands
+            return self.close(reply.SYNTAX_ERROR)
         size_bytes, self._is_last_chunk = chunk
         if self._transfer is None:
             self._transfer = Transfer(self.terms.max_message_bytes, self._budget)

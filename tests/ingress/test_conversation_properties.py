@@ -42,11 +42,9 @@ _LINES = st.sampled_from(
     ]
 )
 _ENDS = st.sampled_from([b"\r\n"] * 12 + [b"\n", b"\r", b"\r\r\n", b"", b"\0\r\n"])
-_SCRIPTS = st.lists(st.tuples(_LINES, _ENDS), max_size=25).map(
-    lambda lines: b"".join(a + b for a, b in lines)
-)
+SCRIPTS = st.lists(st.tuples(_LINES, _ENDS), max_size=25).map(lambda lines: b"".join(a + b for a, b in lines))
 _STREAMS = st.one_of(
-    _SCRIPTS, st.binary(max_size=300), st.tuples(_SCRIPTS, st.binary(max_size=50)).map(b"".join)
+    SCRIPTS, st.binary(max_size=300), st.tuples(SCRIPTS, st.binary(max_size=50)).map(b"".join)
 )
 _BEGINNINGS = st.sampled_from(
     [

@@ -161,6 +161,34 @@ def test_idle_sessions_are_ended(make_ingress, dial):
         assert peer.is_closed
 
 
+def test_who_says_quit_and_reads_no_reply_holds_no_place(make_ingress, dial, monkeypatch):
+    monkeypatch.setattr("ingress.session._LINGER_SECONDS", 0.2)
+    ingress = make_ingress(served())
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>")
+        (session,) = ingress.engine.sessions
+        session.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        peer.sends(b"RCPT TO:<b@y.example>\r\n" * 20_000 + b"QUIT\r\n")
+        wait_until(lambda: not ingress.engine.sessions, "its place is free")
+
+
+def test_the_next_message_has_a_window_of_its_own(make_ingress, dial):
+    ingress = make_ingress(served())
+
+    async def look(seconds_from_now: float) -> None:
+        (session,) = ingress.engine.sessions
+        session.check_time(ingress.engine.loop.time() + seconds_from_now)
+
+    with dial(ingress) as peer:
+        peer.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+        ingress.does(look(0))
+        assert peer.sends_message(b"text\r\n").code == 250
+        peer.says("MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
+        ingress.does(look(181))  # in the middle of a message that has just begun
+        assert peer.sends_message(b"text\r\n").code == 250
+
+
 def test_content_that_trickles_is_refused(make_ingress, dial, monkeypatch):
     monkeypatch.setattr("ingress.session._RATE_WINDOW_SECONDS", 0.5)
     ingress = make_ingress(served(), min_bytes_per_second=1000)
