@@ -35,6 +35,7 @@ BATCH = 5_000  # members in one transaction: some 30 ms in SQLite, which others 
 # them all (a few milliseconds).
 MAX_CHANGES = 1_000
 MAX_AT_ONCE = 1_000  # typed by hand
+BATCH_REMOVED = 500  # parameters of one query
 
 
 @dataclass(slots=True)
@@ -96,7 +97,8 @@ def import_members(actor: Actor, list_id: str, addresses: Iterable[str]) -> Impo
     """Add any number of members, streamed: `addresslists.services.members.import_members(actor, id, lines)`.
 
     Some 100,000 a second. What is no member is counted and left out. They hold, all at once, when this
-    returns. QuotaExceeded where the list would be too long; what was added before stays.
+    returns (in a transaction: when that is over). QuotaExceeded where the list would be too long; what was
+    added before stays.
     """
     require(actor, Permission.WRITE)
     address_list = get(list_id)
@@ -111,9 +113,26 @@ def import_members(actor: Actor, list_id: str, addresses: Iterable[str]) -> Impo
             imported.refused += len(batch) - len(members)
     finally:
         if imported.added:
-            publish(address_list.id)
+            transaction.on_commit(partial(publish, address_list.id))
         audit(actor, "addresslists.import", address_list.arn, name=address_list.name, added=imported.added)
     return imported
+
+
+def remove_many(actor: Actor, list_id: str, addresses: Iterable[str]) -> int:
+    """Remove any number of canonical members; how many were there. They are gone as with `import_members`."""
+    require(actor, Permission.WRITE)
+    address_list = get(list_id)
+    removed = 0
+    left = iter(addresses)
+    while batch := list(islice(left, BATCH_REMOVED)):
+        with transaction.atomic():
+            deleted, _kinds = Member.objects.filter(list=address_list, address__in=batch).delete()
+            _count(address_list.id, -deleted)
+        removed += deleted
+    if removed:
+        transaction.on_commit(partial(publish, address_list.id))
+    audit(actor, "addresslists.remove_many", address_list.arn, name=address_list.name, removed=removed)
+    return removed
 
 
 def add_batch(list_id: str, members: Sequence[str]) -> int:
@@ -142,7 +161,8 @@ def insert(list_id: str, members: Sequence[str]) -> int:
 def publish(list_id: str) -> None:
     """Make what is in the list now hold: a new index on this node, which others make for themselves.
 
-    What changes one by one while it is made stays written down beside it.
+    What changes one by one while it is made stays written down beside it. Not in a transaction: the file
+    would outlive what is rolled back.
     """
     with transaction.atomic():
         base_version = _next_version(list_id).version

@@ -18,6 +18,7 @@ from django.db import transaction
 from access.actor import Actor
 from api.call import Document
 from api.configuration.kinds import Kind, differing
+from api.configuration.lists import AddressLists
 from api.configuration.mailmanager import ENDPOINTS, POLICIES, RELAYS, RULE_SETS
 from api.configuration.places import Buckets, Mailboxes
 from api.configuration.stores import Keys, Secrets
@@ -26,7 +27,18 @@ from core.service_model import problems
 
 FORMAT = "mail-manager-configuration-1"
 # What is named comes before what names it.
-KINDS: tuple[Kind, ...] = (Keys(), Secrets(), Mailboxes(), Buckets(), RELAYS, POLICIES, RULE_SETS, ENDPOINTS)
+KINDS: tuple[Kind, ...] = (
+    Keys(),
+    Secrets(),
+    Mailboxes(),
+    Buckets(),
+    AddressLists(),
+    RELAYS,
+    POLICIES,
+    RULE_SETS,
+    ENDPOINTS,
+)
+_MAX_DIFFERENCE_LINES = 5_000  # more take too long to compare, and nobody reads them
 
 
 class Outcome(StrEnum):
@@ -97,8 +109,11 @@ def _import_one(actor: Actor, kind: Kind, current: Document | None, wanted: Docu
 
 
 def _difference(current: Document, changes: Mapping[str, Any]) -> str:
-    before = {name: current[name] for name in changes if name in current}
-    lines = list(difflib.unified_diff(_lines(before), _lines(changes), lineterm="", n=1))[2:]
+    former = _lines({name: current[name] for name in changes if name in current})
+    latter = _lines(changes)
+    if max(len(former), len(latter)) > _MAX_DIFFERENCE_LINES:
+        return f"-{len(former):,} lines\n+{len(latter):,} lines"
+    lines = list(difflib.unified_diff(former, latter, lineterm="", n=1))[2:]
     return "\n".join(line for line in lines if not line.startswith("@@"))
 
 

@@ -1,6 +1,9 @@
 """The verbs of address lists and of their members."""
 
+import contextlib
+
 import pytest
+from django.db import transaction
 
 from access.models import AuditEntry
 from addresslists.indexes import Indexes
@@ -138,10 +141,11 @@ def test_members_are_found_by_the_beginning_of_their_address(actor, blocked):
     assert matching_members(blocked.id, "A@example.com") == ["a@example.com", "*@example.com"]
 
 
-def test_many_are_imported_and_counted(actor, blocked, monkeypatch):
+def test_many_are_imported_and_counted(actor, blocked, monkeypatch, django_capture_on_commit_callbacks):
     monkeypatch.setattr(members, "BATCH", 100)
     lines = [f"User{number}@example.com\n" for number in range(250)]
-    imported = members.import_members(actor, blocked.id, [*lines, "nobody", "a@example.com", lines[0]])
+    with django_capture_on_commit_callbacks(execute=True):
+        imported = members.import_members(actor, blocked.id, [*lines, "nobody", "a@example.com", lines[0]])
     assert (imported.added, imported.present, imported.refused) == (250, 2, 1)
     assert get(blocked.id).member_count == Member.objects.count() == 252
     assert says(blocked, "user249@example.com")
@@ -149,13 +153,37 @@ def test_many_are_imported_and_counted(actor, blocked, monkeypatch):
     assert [len(page) for page in member_pages(blocked.id)] == [100, 100, 52]
 
 
-def test_an_import_makes_the_index_that_others_find(actor, blocked, tmp_path):
-    members.import_members(actor, blocked.id, ["c@example.com"])
+def test_an_import_makes_the_index_that_others_find(
+    actor, blocked, tmp_path, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        members.import_members(actor, blocked.id, ["c@example.com"])
     (made,) = (tmp_path / "addresslists").glob("*.index")
     written_at = made.stat().st_mtime_ns
     assert says(blocked, "c@example.com")
     assert made.stat().st_mtime_ns == written_at
     assert made.stat().st_mode & 0o777 == 0o600
+
+
+def test_many_are_removed(actor, blocked, monkeypatch, django_capture_on_commit_callbacks):
+    held = Indexes()
+    assert says(blocked, "a@example.com", held)
+    monkeypatch.setattr(members, "BATCH_REMOVED", 2)
+    with django_capture_on_commit_callbacks(execute=True):
+        gone = members.remove_many(actor, blocked.id, ["a@example.com", "x@example.com", "b@example.com"])
+    assert (gone, get(blocked.id).member_count) == (2, 0)
+    assert not says(blocked, "a@example.com", held)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_leaves_no_index(actor, blocked, tmp_path):
+    with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+        members.import_members(actor, blocked.id, ["c@example.com"])
+        raise ZeroDivisionError
+    assert not list((tmp_path / "addresslists").glob("*.index"))
+    members.import_members(actor, blocked.id, ["d@example.com"])
+    assert says(blocked, "d@example.com")
+    assert not says(blocked, "c@example.com")
 
 
 def test_what_changes_while_an_index_is_made_is_not_lost(actor, blocked, monkeypatch):

@@ -9,6 +9,9 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from access.models import AuditEntry
+from addresslists.models import AddressList, Member
+from addresslists.services import lists as addresslists
+from addresslists.services import members
 from api.configuration.transfer import KINDS, export_document
 from destinations import services as destinations
 from endpoints import services as endpoints
@@ -23,6 +26,7 @@ from rulesets.models import RuleSet
 from secrets_store.models import EncryptionKey, KeyAlias, Secret
 from secrets_store.services import keys, secrets
 from tests.api.documents import STATEMENT
+from tests.policies.documents import deny, in_list
 from tests.servers.certificates import pem_of
 
 pytestmark = pytest.mark.django_db
@@ -51,8 +55,13 @@ def furnished(actor, ca):
     mailbox = destinations.create_mailbox(actor, name="post")
     destinations.create_bucket(actor, name="kept-mail")
     relay = relays.create(actor, name="office", server_name="mx.example", server_port=25, tls="REQUIRED")
+    blocked = addresslists.create(actor, name="blocked", members=["a@example.com", "abc*@example.org"])
     policy = policies.create(
-        actor, name="allow", default_action="ALLOW", statements=[STATEMENT], tags={"team": "mail"}
+        actor,
+        name="allow",
+        default_action="ALLOW",
+        statements=[STATEMENT, deny(in_list(blocked.arn))],
+        tags={"team": "mail"},
     )
     actions = [
         {"Relay": {"Relay": relay.id, "ActionFailurePolicy": "DROP"}},
@@ -73,7 +82,7 @@ def furnished(actor, ca):
 
 def empty():
     """As another installation would be."""
-    for model in (IngressEndpoint, RuleSet, TrafficPolicy, Relay, Secret, KeyAlias):
+    for model in (IngressEndpoint, RuleSet, TrafficPolicy, AddressList, Relay, Secret, KeyAlias):
         model.objects.all().delete()
     for name in ("post",):
         destinations.find_mailbox(name).delete()
@@ -108,7 +117,7 @@ def test_an_export_is_a_file_that_import_finds_nothing_to_do_in(furnished, tmp_p
     entries = AuditEntry.objects.count()
     printed = StringIO()
     call_command("import", str(file), stdout=printed)
-    assert printed.getvalue() == "0 created, 0 changed, 10 unchanged, 0 refused\n"
+    assert printed.getvalue() == "0 created, 0 changed, 11 unchanged, 0 refused\n"
     assert AuditEntry.objects.count() == entries
 
 
@@ -123,9 +132,9 @@ def test_another_installation_gets_all_of_it_with_names_of_its_own(furnished, tm
     status, printed = run(furnished, tmp_path=tmp_path)
     assert (status, printed) == (
         0,
-        "+ ingress endpoint by-secret\n1 created, 0 changed, 9 unchanged, 0 refused\n",
+        "+ ingress endpoint by-secret\n1 created, 0 changed, 10 unchanged, 0 refused\n",
     )
-    assert run(furnished, tmp_path=tmp_path) == (0, "0 created, 0 changed, 10 unchanged, 0 refused\n")
+    assert run(furnished, tmp_path=tmp_path) == (0, "0 created, 0 changed, 11 unchanged, 0 refused\n")
     endpoint = endpoints.get(IngressEndpoint.objects.get(name="by-secret").id)
     assert endpoint.id != former["by-secret"]
     assert endpoint.secret_arn == Secret.objects.get().arn
@@ -133,6 +142,9 @@ def test_another_installation_gets_all_of_it_with_names_of_its_own(furnished, tm
     assert rule["Actions"][0]["Relay"]["Relay"] == Relay.objects.get().id
     assert rule["Actions"][1]["DeliverToMailbox"]["MailboxArn"] == destinations.find_mailbox("post").arn
     assert Relay.objects.get().tls == "REQUIRED"
+    asked = TrafficPolicy.objects.get().statements[1]["Conditions"][0]["BooleanExpression"]["Evaluate"]
+    assert asked["IsInAddressList"]["AddressLists"] == [AddressList.objects.get().arn]
+    assert Member.objects.count() == 2
     assert tags_of(TrafficPolicy.objects.get().arn) == {"team": "mail"}
     key = EncryptionKey.objects.get(aliases__name="mail")
     assert key.policy["Statement"][-1]["Resource"] == key.arn
@@ -150,7 +162,7 @@ def test_a_dry_run_prints_the_differences_and_changes_nothing(furnished, tmp_pat
         '~ traffic policy allow\n     {\n    -  "DefaultAction": "ALLOW"\n    +  "DefaultAction": "DENY"\n'
         in printed
     )
-    assert printed.endswith("1 created, 1 changed, 9 unchanged, 0 refused (dry run: nothing was changed)\n")
+    assert printed.endswith("1 created, 1 changed, 10 unchanged, 0 refused (dry run: nothing was changed)\n")
     assert AuditEntry.objects.count() == entries
     assert TrafficPolicy.objects.get().default_action == "ALLOW"
 
@@ -176,7 +188,7 @@ def test_changes_of_each_kind_are_made(furnished, tmp_path):
     IngressEndpoint.objects.update(status="ACTIVE", wished_status="ACTIVE")
     furnished["IngressPoints"][1]["StatusToUpdate"] = "CLOSED"
     status, printed = run(furnished, tmp_path=tmp_path)
-    assert (status, printed.splitlines()[-1]) == (0, "0 created, 10 changed, 0 unchanged, 0 refused")
+    assert (status, printed.splitlines()[-1]) == (0, "0 created, 11 changed, 0 unchanged, 0 refused")
     after = export_document()
     for kind in KINDS:
         for entry in after[kind.section]:
@@ -189,7 +201,7 @@ def test_changes_of_each_kind_are_made(furnished, tmp_path):
 def test_account_and_region_of_another_installation_become_ours(furnished, tmp_path):
     text = json.dumps(furnished).replace("123456789012", "999999999999").replace("us-east-1", "eu-west-1")
     status, printed = run(json.loads(text), tmp_path=tmp_path)
-    assert (status, printed) == (0, "0 created, 0 changed, 10 unchanged, 0 refused\n")
+    assert (status, printed) == (0, "0 created, 0 changed, 11 unchanged, 0 refused\n")
 
 
 @pytest.mark.parametrize(
@@ -234,3 +246,27 @@ def test_a_broken_yaml_file_is_told_with_its_line(tmp_path):
     file.write_text("Format: x\nRelays: [\n")
     with pytest.raises(CommandError, match="line 3"):
         call_command("import", str(file))
+
+
+def test_an_address_list_becomes_what_the_document_says(furnished, tmp_path, settings, actor):
+    settings.DATA_DIR = tmp_path
+    (entry,) = furnished["AddressLists"]
+    assert entry["Addresses"] == ["a@example.com", "abc*@example.org"]
+    entry["Addresses"] = ["B@example.com", "abc*@example.org"]
+    status, printed = run({**furnished, "AddressLists": [entry]}, tmp_path=tmp_path)
+    assert (status, "~ address list blocked" in printed) == (0, True)
+    assert sorted(Member.objects.values_list("address", flat=True)) == ["abc*@example.org", "b@example.com"]
+    entry["Addresses"] = ["nobody", 7]
+    status, printed = run({**furnished, "AddressLists": [entry]}, tmp_path=tmp_path)
+    assert status == 1
+    assert "Addresses[0]" in printed
+    assert "Addresses[1]" in printed
+
+
+def test_lists_of_many_are_compared_by_their_length_alone(furnished, tmp_path, settings, actor):
+    settings.DATA_DIR = tmp_path
+    members.import_members(actor, AddressList.objects.get().id, (f"u{n}@example.com" for n in range(6000)))
+    status, printed = run(furnished, tmp_path=tmp_path)
+    assert status == 0
+    assert "lines" in printed
+    assert AddressList.objects.get().member_count == 2
