@@ -1,6 +1,6 @@
 """The indexes that this process holds, as files in the data directory that all processes of a node map.
 
-    <data dir>/addresslists/<list ID>.<base version>.index
+    <data dir>/addresslists/<list ID>.<version>.<key>.index
 
 Made where one is missing or damaged, by one process at a time, and replaced whole. Who holds a file
 that is taken away goes on with it.
@@ -19,7 +19,7 @@ from django.conf import settings
 
 from addresslists.logic.index import DamagedIndexError, IndexBuilder, ListIndex, read_index
 from addresslists.logic.lookup import UnreadableListError
-from addresslists.reading import ListState, member_pages
+from addresslists.reading import Base, ListState, member_pages
 
 log = structlog.get_logger()
 
@@ -55,10 +55,10 @@ class Indexes:
                 held[list_id] = known
                 continue
             try:
-                if known is not None and known[0].base_version == state.base_version:
+                if known is not None and known[0].base == state.base:
                     index = known[1].with_changes(state.changes)
                 else:
-                    index = open_index(list_id, state.base_version).with_changes(state.changes)
+                    index = open_index(list_id, state.base).with_changes(state.changes)
             except Exception as error:  # noqa: BLE001 - whatever it is, mail for the other lists goes on
                 log.error("address_list_unreadable", list=list_id, held=known is not None, error=repr(error))
                 is_complete = False
@@ -70,9 +70,9 @@ class Indexes:
         self.is_complete = is_complete
 
 
-def open_index(list_id: str, base_version: int) -> ListIndex:
+def open_index(list_id: str, base: Base) -> ListIndex:
     """From its file, which is made if need be; while the database is away a later one does too."""
-    path = _path(list_id, base_version)
+    path = _path(list_id, base)
     try:
         return _map(path)
     except FileNotFoundError:
@@ -85,17 +85,17 @@ def open_index(list_id: str, base_version: int) -> ListIndex:
                 return made
             _build(list_id, path)
     except Exception:
-        if (later := _latest(list_id, base_version)) is not None:
+        if (later := _latest(list_id, base.version)) is not None:
             return later
         raise
     return _map(path)
 
 
-def build_index(list_id: str, base_version: int) -> None:
+def build_index(list_id: str, base: Base) -> None:
     """Make the file now, so that nobody has to later. Members are read in pages: what comes or goes
-    meanwhile may be in it or not, and is to be among the changes after `base_version`."""
+    meanwhile may be in it or not, and is to be among the changes after `base`."""
     with _building():
-        _build(list_id, _path(list_id, base_version))
+        _build(list_id, _path(list_id, base))
 
 
 def forget_index(list_id: str) -> None:
@@ -121,7 +121,7 @@ def _build(list_id: str, path: Path) -> None:
         for left in path.parent.glob(f"{list_id}.*.index.*"):  # also by who died here before
             left.unlink(missing_ok=True)
     for former in path.parent.glob(f"{list_id}.*.index"):
-        if _version(former) < _version(path):
+        if former != path and _version(former) <= _version(path):
             former.unlink(missing_ok=True)
 
 
@@ -139,9 +139,9 @@ def _map_if_whole(path: Path) -> ListIndex | None:
         return None
 
 
-def _latest(list_id: str, base_version: int) -> ListIndex | None:
+def _latest(list_id: str, version: int) -> ListIndex | None:
     paths = sorted(_directory().glob(f"{list_id}.*.index"), key=_version, reverse=True)
-    candidates = (_map_if_whole(path) for path in paths if _version(path) > base_version)
+    candidates = (_map_if_whole(path) for path in paths if _version(path) > version)
     return next((index for index in candidates if index is not None), None)
 
 
@@ -151,8 +151,8 @@ def _directory() -> Path:
     return directory
 
 
-def _path(list_id: str, base_version: int) -> Path:
-    return _directory() / f"{list_id}.{base_version}.index"
+def _path(list_id: str, base: Base) -> Path:
+    return _directory() / f"{list_id}.{base.version}.{base.key}.index"
 
 
 def _version(path: Path) -> int:

@@ -4,12 +4,18 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from core.identifiers import random_text
 from resources.models import Resource
+
+
+def new_base_key() -> str:
+    return random_text(12)
 
 
 class AddressList(Resource):
     """`version` grows with each change of the members. An index is made of what they were at
-    `base_version`, or later; `MemberChange` has what changed one by one since."""
+    `base_version`, or later; `MemberChange` has what changed one by one since. `base_key` is that index's
+    alone: a database that was put back to an earlier day numbers its versions again."""
 
     PREFIX = "al"
     ARN_TYPE = "mailmanager-address-list"
@@ -17,6 +23,7 @@ class AddressList(Resource):
     name = models.CharField(_("name"), max_length=255, unique=True)  # the service's bound
     version = models.PositiveBigIntegerField(_("version"), default=1, editable=False)
     base_version = models.PositiveBigIntegerField(_("version of the index"), default=1, editable=False)
+    base_key = models.CharField(max_length=12, default=new_base_key, editable=False)
     member_count = models.PositiveBigIntegerField(_("addresses"), default=0, editable=False)
 
     class Meta(Resource.Meta):

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -16,20 +16,29 @@ _PAGE = 20_000  # members read at once while an index is made
 _BEYOND = chr(0x10FFFF)  # behind every text with the same beginning
 
 
+class Base(NamedTuple):
+    """Names the index of a list."""
+
+    version: int
+    key: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """Which index a list has now: the one of `base_version`, and the members that came (True) or went
-    since, in order. Equal states are equal lists, unless an import is under way."""
+    """Which index a list has now, and the members that came (True) or went since it was made, in order.
+    Equal states are equal lists, unless an import is under way."""
 
-    base_version: int
+    base: Base
     changes: tuple[tuple[str, bool], ...] = ()
 
     def to_document(self) -> dict[str, Any]:
-        return {"base": self.base_version, "changes": list(map(list, self.changes))}
+        return {"base": list(self.base), "changes": list(map(list, self.changes))}
 
     @classmethod
     def of_document(cls, stored: dict[str, Any]) -> "ListState":
-        return cls(stored["base"], tuple((address, is_member) for address, is_member in stored["changes"]))
+        return cls(
+            Base(*stored["base"]), tuple((address, is_member) for address, is_member in stored["changes"])
+        )
 
 
 def get(id_or_arn: str) -> AddressList:
@@ -67,11 +76,12 @@ def read_states(list_ids: Collection[str]) -> dict[str, ListState]:
     """Of those that exist, by two queries; none for no IDs."""
     if not list_ids:
         return {}
-    bases = dict(AddressList.objects.filter(pk__in=list_ids).values_list("pk", "base_version"))
+    found = AddressList.objects.filter(pk__in=list_ids).values_list("pk", "base_version", "base_key")
+    bases = {list_id: Base(version, key) for list_id, version, key in found}
     changes: dict[str, list[tuple[str, bool]]] = {list_id: [] for list_id in bases}
     rows = MemberChange.objects.filter(list__in=bases).order_by("list", "version")
     for list_id, version, address, is_member in rows.values_list("list", "version", "address", "is_member"):
-        if version > bases[list_id]:
+        if version > bases[list_id].version:
             changes[list_id].append((address, is_member))
     return {list_id: ListState(base, tuple(changes[list_id])) for list_id, base in bases.items()}
 

@@ -21,8 +21,8 @@ from access.actor import Actor, Permission
 from access.services import audit, require
 from addresslists import indexes, tasks
 from addresslists.logic.members import canonical, member_of
-from addresslists.models import AddressList, Member, MemberChange
-from addresslists.reading import get
+from addresslists.models import AddressList, Member, MemberChange, new_base_key
+from addresslists.reading import Base, get
 from core.errors import Conflict, Invalid, NotFound, Problem, QuotaExceeded
 from core.identifiers import resource_name
 from resources.models import Reference
@@ -165,14 +165,14 @@ def publish(list_id: str) -> None:
     would outlive what is rolled back.
     """
     with transaction.atomic():
-        base_version = _next_version(list_id).version
-    indexes.build_index(list_id, base_version)
+        base = Base(_next_version(list_id).version, new_base_key())
+    indexes.build_index(list_id, base)
     with transaction.atomic():
         address_list = _next_version(list_id)
-        if address_list.base_version >= base_version:
+        if address_list.base_version >= base.version:
             return  # another, later one
-        AddressList.objects.filter(pk=list_id).update(base_version=base_version)
-        MemberChange.objects.filter(list=list_id, version__lte=base_version).delete()
+        AddressList.objects.filter(pk=list_id).update(base_version=base.version, base_key=base.key)
+        MemberChange.objects.filter(list=list_id, version__lte=base.version).delete()
         announce(address_list)
 
 

@@ -7,7 +7,7 @@ The document is plain JSON, read from the database or from the copy on disk:
                     "policy_id", "rule_set_id", "credentials": [{"hash", "expires_at"}],
                     "auth_problem", "trust_store": null or {"ca_content", "crl_content"}}],
      "policies": {"tp-…": {"DefaultAction", "MaxMessageSizeBytes", "PolicyStatements"}},
-     "lists": {"al-…": {"base", "changes": [[member, is_member]]}}}
+     "lists": {"al-…": {"base": [version, key], "changes": [[member, is_member]]}}}
 
 `service` is a `life.Service`, `expires_at` ISO 8601 or null, `PolicyStatements` JSON *text*: compared
 before it is parsed. `lists` are those that the policies may ask: `addresslists.reading.ListState`. There

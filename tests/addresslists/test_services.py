@@ -187,8 +187,8 @@ def test_what_is_rolled_back_leaves_no_index(actor, blocked, tmp_path):
 
 
 def test_what_changes_while_an_index_is_made_is_not_lost(actor, blocked, monkeypatch):
-    def build_and_change(list_id, base_version):
-        build(list_id, base_version)
+    def build_and_change(list_id, base):
+        build(list_id, base)
         members.register(actor, list_id, "late@example.com")
         members.deregister(actor, list_id, "a@example.com")
 

@@ -45,7 +45,8 @@ def verdict(snapshot, recipient):
 def test_lists_that_policies_ask_are_in_the_document_and_no_others(actor, served, blocked):
     lists.create(actor, name="unused", members=["b@example.com"])
     members.register(actor, blocked.id, "c@example.com")
-    assert read_document()["lists"] == {blocked.id: {"base": 1, "changes": [["c@example.com", True]]}}
+    state = {"base": [1, blocked.base_key], "changes": [["c@example.com", True]]}
+    assert read_document()["lists"] == {blocked.id: state}
     snapshot = build_snapshot()
     assert verdict(snapshot, "A@example.com") == "DENY"
     assert verdict(snapshot, "c@example.com") == "DENY"
