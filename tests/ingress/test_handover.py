@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -14,57 +13,13 @@ from mailflow.models import SpoolMessage
 from resources.services import bump_configuration
 from tests.ingress.conftest import ADDRESSES
 from tests.ingress.machine import served
-from tests.servers.dial import dial as dialled
+from tests.ingress.senders import Senders
 from tests.servers.process import Process, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 _CLIENTS = 8
 _PATIENCE_SECONDS = 60.0
-
-
-class _Senders:
-    """Each connects, sends one message, and begins again, until told to stop; `faults`: all that is no
-    250 to a message."""
-
-    def __init__(self, address: tuple[str, int], count: int = _CLIENTS) -> None:
-        self._address = address
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(count)]
-        self.accepted: list[str] = []
-        self.faults: list[str] = []
-
-    def __enter__(self) -> "_Senders":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
-
-    def go_on(self, count: int = 50) -> None:
-        """Returns when so many more are accepted."""
-        before = len(self.accepted)
-        wait_until(
-            lambda: self.faults or len(self.accepted) >= before + count,
-            f"{count} messages more",
-            timeout_seconds=_PATIENCE_SECONDS,
-        )
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with dialled(self._address, timeout_seconds=_PATIENCE_SECONDS) as peer:
-                    peer.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
-                    heard = peer.sends_message(b"text\r\n")
-                    if heard.code != 250:
-                        self.faults.append(" | ".join(map(str, peer.replies)))
-                        continue
-                    self.accepted.append(str(heard).rpartition(" ")[2])
-            except OSError as error:
-                self.faults.append(repr(error))
 
 
 def _workers(process: Process) -> set[int]:
@@ -89,7 +44,7 @@ def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint
     process, port = start("--processes", "2")
     _until(process, "ingress_started", 2)
     first, address = _workers(process), (ADDRESSES[0], port)
-    with _Senders(address) as senders, dial(address) as early, dial(address) as busy:
+    with Senders(address) as senders, dial(address) as early, dial(address) as busy:
         busy.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
         busy.sends(b"first half\r\n")
         senders.go_on()
