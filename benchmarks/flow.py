@@ -7,7 +7,9 @@ rounds, of which the ratios count, and of those the median.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -54,6 +56,7 @@ class Flow(Round):
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
     folder.chmod(0o755)  # Postfix's own user looks into its queue
     letter = folder / "letter"
