@@ -40,7 +40,7 @@ class Desk:
         self._settled, self._released, self._lost = settled, released, lost
         self._is_more_coming = is_more_coming
         self._attempts: list[Attempted] = []
-        self._plans: list[Work] = []
+        self._plans: dict[str, Work] = {}  # by message ID: who asks again asks for the same
         self._releases: list[tuple[Work, datetime]] = []
         self._writing: asyncio.Task[None] | None = None
         self._enough = asyncio.Event()
@@ -51,7 +51,7 @@ class Desk:
 
     def plan(self, work: Work) -> None:
         """Write down what is to be done with it, where that did not happen meanwhile."""
-        self._plans.append(work)
+        self._plans[work.message_id] = work
         self._wake()
 
     def release(self, work: Work, due_at: datetime) -> None:
@@ -69,10 +69,12 @@ class Desk:
             while self._attempts or self._plans or self._releases:
                 await self._gather()
                 attempts, self._attempts = self._attempts, []
-                plans, self._plans = self._plans, []
+                plans, self._plans = self._plans, {}
                 releases, self._releases = self._releases, []
                 await self._write_attempts(attempts)
-                await self._write_plans([work for work in plans if work.states and not work.is_planned])
+                await self._write_plans(
+                    [work for work in plans.values() if work.states and not work.is_planned]
+                )
                 await self._write_releases(releases)
         finally:
             self._writing = None

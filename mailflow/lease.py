@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.db.models import Q
 
 from mailflow.models import SpoolContent, SpoolMessage
-from mailflow.sql import bulk_cursor, stored_time
+from mailflow.sql import bulk_cursor, stored_time, unsynced
 
 # What is held, or rests after its owner looked at it for good, is never due by itself.
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
@@ -51,7 +51,8 @@ def claim(owner: str, *, limit: int, max_bytes: int, now: datetime) -> list[Clai
         f" ORDER BY next_attempt_at LIMIT %s {skip_locked})"
         " RETURNING id, envelope, size_bytes, planned_at, attempts"
     )
-    with transaction.atomic(using=alias), connection.cursor() as cursor:
+    # A claim that is lost leaves the message as it was: due.
+    with unsynced(alias), connection.cursor() as cursor:
         cursor.execute(statement, [owner, until, until, stored_time(alias, now), limit])
         claims = [
             Claim(message_id, _json(envelope), size_bytes, planned_at is not None, attempts)

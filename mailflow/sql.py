@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connections
+from django.db import connections, transaction
 
 
 @contextmanager
@@ -26,6 +26,30 @@ def bulk_cursor(alias: str) -> Iterator[Any]:
         psycopg.Cursor(connection.connection) if is_postgresql else connection.cursor() as cursor,
     ):
         yield cursor
+
+
+@contextmanager
+def unsynced(alias: str) -> Iterator[None]:
+    """A transaction whose loss by a crash of the machine (not of a process) does no harm: its commit does not
+    wait for the disk, nor do others for it."""
+    connection = connections[alias]
+    if connection.vendor == "postgresql":
+        with transaction.atomic(using=alias), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO OFF")
+            yield
+        return
+    if connection.in_atomic_block:  # SQLite can't change it there
+        with transaction.atomic(using=alias):
+            yield
+        return
+    connection.ensure_connection()
+    ((level,),) = connection.connection.execute("PRAGMA synchronous")
+    connection.connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with transaction.atomic(using=alias):
+            yield
+    finally:
+        connection.connection.execute(f"PRAGMA synchronous = {level}")
 
 
 def insert_rows(

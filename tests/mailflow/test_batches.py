@@ -117,6 +117,20 @@ def test_what_takes_long_is_written_down_meanwhile(make_rule_set, spooled, runne
     assert not SpoolMessage.objects.exists()
 
 
+def test_many_that_take_long_are_each_written_down_once(make_rule_set, spooled, runner, monkeypatch, caplog):
+    monkeypatch.setattr(pipeline, "_WRITE_PLAN_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(pipeline, "_LOOK_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr(pipeline, "BATCH_MESSAGES", 10)
+    rule_set = make_rule_set(rule(BUCKET))
+    for number in range(100):
+        spooled(rule_set, f"user{number}@inside.example")
+    runner.seconds = 0.3
+    pipeline.drain({"WriteToS3": runner.run}, seconds=30)
+    assert len(runner.deliveries()) == 100
+    assert outcomes() == {"DELIVERED": 100}
+    assert caplog.records == []  # no lease was lost, nothing written a second time
+
+
 def test_who_lost_its_lease_to_another_that_planned_otherwise_changes_nothing_there(
     make_rule_set, spooled, runner, settings
 ):
