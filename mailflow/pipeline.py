@@ -89,12 +89,12 @@ class _Drain:
         self.news = asyncio.Event()
         renewing = asyncio.create_task(self._renew())
         try:
-            taken_at = time.monotonic()
+            lingers_until = 0.0  # who found nothing at all does not wait for more
             while True:
                 taken = await self._take()
-                taken_at = time.monotonic() if taken else taken_at
-                is_idle = not self.works and not taken
-                if is_idle and (time.monotonic() - taken_at >= self.linger_seconds or self._is_ending):
+                if taken or self.works:
+                    lingers_until = time.monotonic() + self.linger_seconds
+                elif time.monotonic() >= lingers_until or self._is_ending:
                     return self.count
                 if taken < BATCH_MESSAGES:
                     await self._wait()
