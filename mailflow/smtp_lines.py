@@ -34,6 +34,7 @@ class _Job:
     transaction: Transaction
     timeouts: Timeouts
     results: "asyncio.Future[list[Result]]"
+    deadline: float = 0.0  # loop time, from when a lane took it
 
     def settle(self, results: list[Result]) -> None:
         if not self.results.done():  # else who asked has gone
@@ -243,8 +244,7 @@ class Lane:
         if begun is None:
             return True
         job, attempt = begun
-        conversation.timeouts = job.timeouts
-        conversation.deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS
+        conversation.timeouts, conversation.deadline = job.timeouts, job.deadline
         try:
             await attempt.run(self._follow)
         except Stale:
@@ -253,9 +253,9 @@ class Lane:
         except PeerFault as fault:
             attempt.settle_rest(Finish.TEMPORARY, str(fault))
             return False
-        except BaseException:
-            line.take_back(job)
-            raise
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends this job alone; who asked logs it
+            job.send_back(error)
+            return False
         finally:
             if all(attempt.results):
                 job.settle([result for result in attempt.results if result])
@@ -265,7 +265,12 @@ class Lane:
     def _next(self, conversation: Conversation) -> tuple[_Job, Attempt] | None:
         """What is to be said to the peer; those that need no word are settled."""
         while job := self._line.take():
-            attempt = Attempt(conversation, job.transaction)
+            job.deadline = asyncio.get_running_loop().time() + ATTEMPT_SECONDS
+            try:
+                attempt = Attempt(conversation, job.transaction)
+            except Exception as error:  # noqa: BLE001 - an address that no encoding has, or a fault of ours
+                job.send_back(error)
+                continue
             if not attempt.is_settled:
                 return job, attempt
             job.settle([result for result in attempt.results if result])

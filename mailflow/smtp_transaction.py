@@ -43,6 +43,7 @@ class Attempt:
         self.is_utf8 = needs_smtputf8(transaction)
         self._refuse_unsendable()
         self._open_ones = [index for index, result in enumerate(self.results) if result is None]
+        self._lines = self._commands(self._open_ones)
         self._is_begun = False
 
     @property
@@ -54,7 +55,7 @@ class Attempt:
         """The commands, all in one group (RFC 2920 §3.1: DATA is the last of one), for who sends them at
         once. Only where the peer offers PIPELINING."""
         self._is_begun = True
-        return b"".join(self._commands(self._open_ones))
+        return b"".join(self._lines)
 
     async def run(self, follow: Callable[[], bytes]) -> None:
         """Settles each recipient. `follow`: what is to be sent right behind the content, which may begin
@@ -66,7 +67,7 @@ class Attempt:
             conversation.say(self.begin())
             data_reply = await self._hear_group(open_ones)
         else:
-            data_reply = await self._ask_each(open_ones, self._commands(open_ones))
+            data_reply = await self._ask_each(open_ones, self._lines)
         accepted = [index for index in open_ones if self.results[index] is None]
         if data_reply and data_reply.code < 400 and data_reply.code != 354:
             raise PeerFault(f"{conversation.target.host} said {data_reply} to DATA")

@@ -266,7 +266,7 @@ CELERY_TASK_ACKS_LATE = True  # every task may run twice: rows, not messages, ar
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
-CELERY_TASK_TIME_LIMIT = 900
+CELERY_TASK_TIME_LIMIT = 1200  # a drain takes mail for 300 s, and what it has may take 780 s more
 CELERY_TASK_DEFAULT_QUEUE = "mail"
 # Provisioning never waits behind a heap of mail.
 CELERY_TASK_ROUTES = {

@@ -134,6 +134,17 @@ def test_who_has_gone_is_not_delivered_for(smtp_peer, settings):
     assert [message.forward_paths[0] for message in smtp_peer.wait_for(2)] == ["b0@y.example", "b1@y.example"]
 
 
+def test_a_message_that_can_not_be_said_harms_no_other(smtp_peer, settings):
+    settings.RELAY_CONNECTIONS = 1
+    wishes = transactions(10)
+    wishes[4] = Transaction("a@x.example", ("\ud800@y.example",), b"Subject: 4\r\n\r\n")
+    smtp_peer.offers = ("PIPELINING", "SMTPUTF8")
+    ended = send(smtp_peer, wishes)
+    assert isinstance(ended.pop(4), UnicodeEncodeError)
+    assert ended == [DONE] * 9
+    assert smtp_peer.connections == 1
+
+
 def test_lmtp_messages_follow_each_other_too(lmtp_peer, settings):
     settings.RELAY_CONNECTIONS = 1
     lmtp_peer.refuses("b3@y.example", "452 4.2.2 Full", after_content=True)
