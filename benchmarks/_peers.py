@@ -29,8 +29,7 @@ _MAX_BYTES = 41_943_040  # of a message, as ours
 # No mail is relayed: smtpd is told to pause that.
 _OPENSMTPD = """\
 smtp max-message-size "{max_bytes}"
-{certificates}
-listen on {address} port {port} hostname mail.bench.example {tls}
+listen on {address} port {port} hostname mail.bench.example
 action "hold" relay
 match from any for any action "hold"
 """
@@ -68,37 +67,25 @@ _HARAKA_SETTINGS = {
 
 
 @contextlib.contextmanager
-def opensmtpd(folder: Path, certificate: Certificate | None = None) -> Iterator[Target]:
+def opensmtpd(folder: Path) -> Iterator[Target]:
     """As it is: it answers before anything is synced."""
-    with _opensmtpd(folder, "OpenSMTPD as it is", "127.25.77.4", certificate) as target:
+    with _opensmtpd(folder, "OpenSMTPD as it is", "127.25.77.4") as target:
         yield target
 
 
 @contextlib.contextmanager
 def synchronous_opensmtpd(folder: Path) -> Iterator[Target]:
     """Its queue in a folder where the file system syncs each write, which no call shows."""
-    with _opensmtpd(folder, "OpenSMTPD, chattr +S", "127.25.77.5", None, is_synchronous=True) as target:
+    with _opensmtpd(folder, "OpenSMTPD, chattr +S", "127.25.77.5", is_synchronous=True) as target:
         yield target
 
 
 @contextlib.contextmanager
-def _opensmtpd(
-    folder: Path, name: str, address: str, certificate: Certificate | None, *, is_synchronous: bool = False
-) -> Iterator[Target]:
+def _opensmtpd(folder: Path, name: str, address: str, *, is_synchronous: bool = False) -> Iterator[Target]:
     port = free_port(address)
     folder.mkdir(parents=True)
-    certificates = (
-        f'pki bench cert "{certificate.chain}"\npki bench key "{certificate.key}"' if certificate else ""
-    )
-    (folder / "smtpd.conf").write_text(
-        _OPENSMTPD.format(
-            max_bytes=_MAX_BYTES,
-            address=address,
-            port=port,
-            certificates=certificates,
-            tls="tls pki bench" if certificate else "",
-        )
-    )
+    settings = _OPENSMTPD.format(max_bytes=_MAX_BYTES, address=address, port=port)
+    (folder / "smtpd.conf").write_text(settings)
     synchronous = ["sh", "-c", 'chattr +S /var/spool/smtpd && exec "$@"', "-"] if is_synchronous else []
     command: list[str | Path] = [_SMTPD, "-F", "-P", "mta", "-f", folder / "smtpd.conf"]
     server = private([*synchronous, *command], folder, _LIBRARIES)
@@ -196,7 +183,8 @@ ACCEPTING = {
 
 
 def securing(certificate: Certificate | None) -> dict[str, Peer]:
-    """What `tls` compares. OpenSMTPD is none of them: Debian 12's breaks off STARTTLS."""
+    """What `tls` compares. OpenSMTPD is none of them: Debian 12's breaks off each handshake with an
+    internal error."""
     starts = {"postfix": postfix, "exim": exim, "haraka": haraka, "aiosmtpd": stock_aiosmtpd}
     return {
         name: Peer(partial(start, certificate=certificate), ACCEPTING[name].files)
