@@ -30,8 +30,8 @@ _SIZES = {
     "10 MB": 10_485_760,
     "40 MB": 41_000_000,
 }
-_BYTES_AT_ONCE = 200_000_000  # the ingress has a budget
-_TRIAL_BYTES = 20_000_000
+_BYTES_AT_ONCE = 80_000_000  # of all sessions; the ingress has a budget
+_TRIAL_BYTES = 10_000_000
 _OTHER_FILES = 500  # than a socket for each endpoint
 # Statements of a policy, addresses of the list that one more asks for.
 _STATEMENTS = ((0, 0), (20, 0), (100, 0), (1000, 0))

@@ -84,7 +84,7 @@ def _compared(pool: Pool, servers: Sequence[Target], options: argparse.Namespace
 def _table(servers: Sequence[Target], ways: Sequence[Rounds]) -> str:
     header = [""]
     for way in ("full", "resumed"):
-        header += [f"{way}: /s", "CPU ms", "client's", "ours to it"]
+        header += [f"{way}: /s", "CPU ms", "client's", "ours to it", "for each CPU second"]
     header.append("resumed of these")
     ours = servers[0]
     rows = []
@@ -97,12 +97,20 @@ def _table(servers: Sequence[Target], ways: Sequence[Rounds]) -> str:
                 f"{median(one.rate for one in of_servers[server]):,.0f}",
                 f"{median(one.cpu_seconds / one.messages for one in of_servers[server]) * 1000:.2f}",
                 f"{median(one.cpu_seconds / one.sessions for one in of_client) * 1000:.2f}",
-                "" if server is ours else f"{median_ratio(of_servers[ours], of_servers[server]):.2f}",
+                *(_ratios(of_servers[ours], of_servers[server]) if server is not ours else ("", "")),
             ]
         resumed = ways[1][server]
         share = sum(one.client.resumed for one in resumed) / sum(one.client.sessions for one in resumed)
         rows.append([*row, f"{share:.0%}"])
     return table(header, rows)
+
+
+def _ratios(mine: Sequence[Round], theirs: Sequence[Round]) -> tuple[str, str]:
+    """Of the rates, and of the sessions for each CPU second of the server; the client adds nothing to it."""
+    costs = [
+        (b.cpu_seconds / b.messages) / (a.cpu_seconds / a.messages) for a, b in zip(mine, theirs, strict=True)
+    ]
+    return f"{median_ratio(mine, theirs):.2f}", f"{median(costs):.2f}"
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
