@@ -43,11 +43,12 @@ Policy = tuple[int, int]
 
 @dataclass(frozen=True)
 class Case:
-    """`server` None: the base."""
+    """`server` None: the base's. Ratios are to the case `beside`, or else to the first of the section."""
 
     name: str
     load: Load = _BASE
     server: Target | None = None
+    beside: "Case | None" = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,12 @@ def _lists(setting: Setting) -> Iterator[Case]:
 
 
 def _processes(setting: Setting) -> Iterator[Case]:
-    yield Case("1")
-    yield Case("2", server=setting.start("127.75.0.1", processes=2))
+    two = setting.start("127.75.0.1", processes=2)
+    for sessions in (50, 200):
+        load = replace(_BASE, sessions=sessions, messages=2 * sessions)
+        one = Case(f"1, {sessions} sessions", load)
+        yield one
+        yield Case(f"2, {sessions} sessions", load, two, beside=one)
 
 
 _SECTIONS: Mapping[str, Callable[[Setting], Iterator[Case]]] = {
@@ -176,7 +181,7 @@ def report(section: str, setting: Setting, options: argparse.Namespace) -> str:
     for case in cases:
         row = [case.name]
         for rounds in ways:
-            first, own = rounds[cases[0]], rounds[case]
+            first, own = rounds[case.beside or cases[0]], rounds[case]
             row += [
                 f"{median(one.rate for one in own):,.0f}",
                 f"{median(map(_cost, own)) * 1000:.3f}",
