@@ -69,6 +69,18 @@ def cpu_seconds(pid: int) -> float:
     return sum(_own_cpu_seconds(one) for one in family(pid))
 
 
+def cpu_seconds_of(pid: int, word: str) -> float:
+    """As `cpu_seconds`, of those whose command has `word` in it."""
+    return sum(_own_cpu_seconds(one) for one in family(pid) if word in _command(one))
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
 def family(pid: int) -> list[int]:
     """`pid` and its descendants."""
     children: dict[int, list[int]] = {}
