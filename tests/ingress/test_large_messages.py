@@ -71,6 +71,9 @@ _CONTENTS = {
     "an endless line": _HEAD + b"x" * 20_000 + b"\r\n",
     "99 hops in a header of many pieces": b"Received: by x.example; now\r\n" * 99 + b"\r\n" + _LINE * 100,
     "100 hops in a header of many pieces": b"Received: by x.example; now\r\n" * 100 + b"\r\n" + _LINE * 100,
+    "hops far below in a header": b"X-Long: header\r\n" * 10_000
+    + b"Received: by x.example\r\n" * 200
+    + _LINE,
     "hops in the text": _WHOLE + b"Received: by x.example; now\r\n" * 200,
 }
 
