@@ -92,6 +92,10 @@ class Postgres:
             timeout_seconds=_START_SECONDS,
         )
 
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None and self._server.is_running
+
     def kill(self) -> None:
         """SIGKILL to all of its processes, at once."""
         assert self._server is not None, "it does not run"
