@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from core.addresses import unicode_domain
+from core.addresses import parse_addresses, unicode_domain
 from core.expressions import fold
 
 MIN_LENGTH, MAX_LENGTH = 3, 320  # characters; Address of the service model
@@ -41,10 +41,16 @@ def member_of(text: str) -> str:
     lowered = text.strip().lower()
     if _PLAIN.fullmatch(lowered) and len(lowered) <= MAX_LENGTH and "xn--" not in lowered:
         return lowered
-    member = canonical(text.strip())
+    member = canonical(_without_needless_quotes(text.strip()))
     if complaint := _complaint(member):
         raise ValueError(complaint)
     return member
+
+
+def _without_needless_quotes(text: str) -> str:
+    """As recipients come: `"ann"@example.com` is ann@example.com (RFC 5321 §4.1.2)."""
+    found = parse_addresses(text) if text.startswith('"') else ()
+    return found[0] if len(found) == 1 else text
 
 
 def _complaint(member: str) -> str:

@@ -37,6 +37,7 @@ def index_of(*members: str) -> ListIndex:
         ("JOSÉ@Bücher.example", "josé@bücher.example"),
         ("a@[192.0.2.1]", "a@[192.0.2.1]"),
         ('"a@b"@example.com', '"a@b"@example.com'),
+        ('"Ann.B"@example.com', "ann.b@example.com"),
         ("x@y", "x@y"),
         ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
     ],

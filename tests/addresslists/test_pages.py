@@ -1,5 +1,6 @@
 """The pages of address lists, by the cast, as a browser without JavaScript uses them."""
 
+import re
 from html import unescape
 
 import pytest
@@ -217,6 +218,18 @@ def test_a_list_in_use_says_by_whom(owner, actor, blocked):
     told = page(owner.get(url("delete", blocked.id)))
     assert "inbound" in told
     assert "It is in use" in told
+
+
+def test_tags_are_edited(owner, blocked):
+    told = page(owner.get(url("detail", blocked.id)))
+    (address,) = set(re.findall(r'href="(/resources/[^"]*tags[^"]*)"', told))
+    assert owner.get(address).status_code == 200
+    owner.post(address, {"tags_key": ["team"], "tags_value": ["mail"]})
+    assert tags_of(blocked.arn) == {"team": "mail"}
+
+
+def test_a_list_is_found_by_the_search_of_all_pages(owner, blocked):
+    assert url("detail", blocked.id) in page(owner.get(reverse("search"), {"q": "block"}))
 
 
 def test_a_list_is_deleted_by_its_name(owner, blocked):
