@@ -139,8 +139,7 @@ class _Header:
                 values[-1] += b"\n" + line
                 continue
             before, colon, value = line.partition(b":")
-            name = _field_name(before)
-            if not name or not colon:
+            if not colon or len(before) > _MAX_USUAL_NAME or not (name := _field_name(before)):
                 return False
             values = self.fields.setdefault(name, [])
             values.append(value)
@@ -167,6 +166,7 @@ class _Header:
 
 
 _WHITE = (b" ", b"\t")
+_MAX_USUAL_NAME = 80  # bytes: what is remembered is a sender's choice
 
 
 @lru_cache(maxsize=2048)
