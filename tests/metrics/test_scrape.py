@@ -1,5 +1,6 @@
 """One scrape over HTTP holds what all processes of the node did, each a real one."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -67,7 +68,8 @@ def test_what_an_ingress_accepts_and_refuses_is_counted(make_endpoint, start, di
             "mailmanager_spool_batch_messages_sum"
         ) == pytest.approx(3)
         page = owner.get("/live").content.decode()
-        assert f"<td>{process.pid}</td><td>1</td>" in page
+        (worker,) = re.findall(r'"pid": (\d+), .*"event": "ingress_started"', process.output)
+        assert f"<td>{worker}</td><td>1</td>" in page
         process.kill()
     killed = scrape()
     assert killed("mailmanager_smtp_sessions_open") == 0
