@@ -41,8 +41,8 @@ MAX_BYTES = 64 * 1024 * 1024
 BATCH_MESSAGES = 200
 # Attempts beside each other: sockets and files, not processor time.
 MAX_ATTEMPTS = 200
-# A look for new mail costs as much as several messages: while there is work to do, not more often.
-_LOOK_AGAIN_SECONDS = 0.05
+# A look for new mail costs as much as ten messages: while there is work to do, not more often.
+_LOOK_AGAIN_SECONDS = 0.1
 # What takes longer than so long is written down meanwhile: its plan, and that it is under way.
 _WRITE_PLAN_AFTER_SECONDS = 1.0
 
