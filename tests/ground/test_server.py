@@ -8,6 +8,7 @@ import shutil
 import signal
 import smtplib
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -109,6 +110,7 @@ def _reload_while_mail_comes_in(project, system):
         while reload.poll() is None or '"ingress_retiring"' not in system.output:
             _send_mail(system)
             assert not reload.poll()
+            time.sleep(0.1)  # the others need the processor too
     pids = {name: system.process(name).pid for name in names}
     assert {name for name in names if pids[name] != former[name]} == {"worker", "web"}
     wait_until(lambda: _is_healthy(system.url), "the console answers again", timeout_seconds=START_SECONDS)
