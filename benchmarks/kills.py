@@ -5,6 +5,7 @@ its own, that syncs what it commits. Senders go on as mail servers do: what has 
 """
 
 import argparse
+import signal
 import sys
 from itertools import cycle, islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.servers.system import running_system
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing that was started is left behind
     outcome = _on_postgresql(options) if options.database == "postgresql" else _on_sqlite(options)
     print(f"{options.database}: {outcome}")
     sys.exit(bool(outcome.missing or outcome.strange or outcome.excess or outcome.unexpected))

@@ -8,6 +8,8 @@ import argparse
 import multiprocessing
 import resource
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from ipaddress import ip_address
@@ -28,6 +30,7 @@ _MESSAGE = b"Subject: honest\r\n\r\n" + (b"0123456789" * 6 + b"\r\n") * 165
 
 def main() -> None:
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # nothing that was started is left behind
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=options.dir))
     try:
         with ingress(
