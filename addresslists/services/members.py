@@ -145,14 +145,16 @@ def insert(list_id: str, members: Sequence[str]) -> int:
     """Canonical members, those that are there passed over; how many were new. In the caller's transaction,
     which QuotaExceeded undoes, as does NotFound."""
     now = connection.ops.adapt_datetimefield_value(timezone.now())
-    table = connection.ops.quote_name(Member._meta.db_table)
+    into = f"INSERT INTO {connection.ops.quote_name(Member._meta.db_table)} (list_id, address, added_at)"
+    # Past the ORM, which takes many times as long for a million rows.
     with connection.cursor() as cursor:
-        # Past the ORM, which takes four times as long for a million rows.
-        cursor.executemany(
-            f"INSERT INTO {table} (list_id, address, added_at) VALUES (%s, %s, %s)"  # noqa: S608
-            " ON CONFLICT DO NOTHING",
-            [(list_id, member, now) for member in members],
-        )
+        if connection.vendor == "postgresql":
+            rows = "SELECT %s, unnest(%s::varchar[]), %s::timestamptz"
+            cursor.execute(f"{into} {rows} ON CONFLICT DO NOTHING", [list_id, list(members), now])
+        else:
+            rows = "VALUES (%s, %s, %s)"
+            several = [(list_id, member, now) for member in members]
+            cursor.executemany(f"{into} {rows} ON CONFLICT DO NOTHING", several)
         added = cursor.rowcount
     _count(list_id, added)
     return added
