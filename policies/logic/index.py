@@ -1,14 +1,16 @@
 """Finds the first statement that holds without asking all of them.
 
-Each statement is filed under the most telling of its conditions: the recipients that it equals, ends
-or starts with, or the networks that the peer is in. A look-up takes one step for each length of text
-and of mask in use, meets only statements whose filed condition holds, and asks these for the rest.
+Each statement is filed under the most telling of its conditions (the recipients that it equals, ends
+or starts with, the networks that the peer is in), with values that few others share. A look-up takes
+one step for each length of text and of mask in use, meets only statements whose filed condition holds,
+and asks these for the rest.
 Many texts to find anywhere (CONTAINS) are filed under three characters of each; statements about the
 same address list under that, which is asked once. What is left (NOT_…, few or short CONTAINS) is asked
 one after another.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from core.cidr import Address, parse_network
@@ -40,8 +42,12 @@ class StatementIndex:
         networks: dict[int, dict[int, list[_Entry]]] = {}
         lists: dict[tuple[str, str], tuple[Test, list[_Entry]]] = {}
         others: list[Statement] = []
+        statements = list(statements)
+        in_use = Counter(
+            key for one in statements for condition in one.conditions for key in _keys_of(condition)
+        )
         for statement in statements:
-            place = _most_telling(statement.conditions)
+            place = _most_telling(statement.conditions, in_use)
             if place is None:
                 others.append(statement)
                 continue
@@ -103,16 +109,25 @@ def _first_of(
 
 # The fewer recipients or peers a condition lets through, as a rule, the earlier it stands.
 _TELLING = ("EQUALS", "ENDS_WITH", "CIDR_MATCHES", "STARTS_WITH", "IS_TRUE", "IS_FALSE")
+_Key = tuple[str, str]  # operator, value
 
 
-def _most_telling(conditions: tuple[Condition, ...]) -> int | None:
-    """The place of the condition to file under, or None where there is none."""
+def _most_telling(conditions: tuple[Condition, ...], in_use: Mapping[_Key, int]) -> int | None:
+    """The place of the condition to file under, or None where there is none: with the values that the fewest
+    statements share, for who meets one meets them all ("ends with our domain, and from this network")."""
     places = [
-        (_TELLING.index(condition.operator), place)
+        (max(in_use[key] for key in keys), _TELLING.index(condition.operator), place)
         for place, condition in enumerate(conditions)
-        if condition.operator in _TELLING and all(condition.values)  # "" is in every text
+        if (keys := _keys_of(condition))
     ]
-    return min(places)[1] if places else None
+    return min(places)[2] if places else None
+
+
+def _keys_of(condition: Condition) -> list[_Key]:
+    """What it can be filed under: each of its values, or nothing."""
+    if condition.operator not in _TELLING or not all(condition.values):  # "" is in every text
+        return []
+    return [(condition.operator, fold(value)) for value in dict.fromkeys(condition.values)]
 
 
 def _texts_of(condition: Condition) -> Iterator[tuple[tuple[int | None, int | None], str]]:
