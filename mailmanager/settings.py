@@ -272,6 +272,7 @@ CELERY_TASK_DEFAULT_QUEUE = "mail"
 CELERY_TASK_ROUTES = {
     "addresslists.tasks.*": {"queue": "control"},
     "endpoints.tasks.*": {"queue": "control"},
+    "mailflow.tasks.expire_traces": {"queue": "control"},
     "secrets_store.tasks.*": {"queue": "control"},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
