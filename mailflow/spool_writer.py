@@ -4,7 +4,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -183,9 +184,37 @@ def _write(alias: str, entries: Sequence[Entry]) -> None:
     contents = [
         (entry.envelope.message_id, entry.content) for entry in entries if isinstance(entry.content, bytes)
     ]
-    with transaction.atomic(using=alias), connection.wrap_database_errors:
+    with _transaction(alias), connection.wrap_database_errors:
         insert_rows(alias, _MESSAGE_TABLE, _MESSAGE_COLUMNS, messages)
         insert_rows(alias, _CONTENT_TABLE, _CONTENT_COLUMNS, contents)
         for entry in entries:
             if isinstance(entry.content, LargeContent):
                 insert_large(alias, entry.envelope.message_id, entry.content)
+
+
+@contextmanager
+def _transaction(alias: str) -> Iterator[None]:
+    """`transaction.atomic`; on SQLite by hand, for that costs a fifth of a batch's time."""
+    connection = connections[alias]
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        with transaction.atomic(using=alias):
+            yield
+        return
+    with connection.wrap_database_errors:
+        connection.ensure_connection()
+        raw: sqlite3.Connection = connection.connection
+        raw.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            raw.execute("COMMIT")
+        except BaseException:
+            _roll_back(alias, raw)
+            raise
+
+
+def _roll_back(alias: str, raw: sqlite3.Connection) -> None:
+    try:
+        if raw.in_transaction:  # a full disk ends it by itself
+            raw.execute("ROLLBACK")
+    except sqlite3.Error:
+        connections[alias].close()

@@ -99,13 +99,9 @@ _T = TypeVar("_T")
 
 
 def _parts(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """Of 64, 32, 16 … rows: sqlite3 keeps 128 prepared statements, so each table has a few lengths only."""
-    start, size = 0, _MAX_ROWS_A_STATEMENT
-    while start < len(rows):
-        while size > len(rows) - start:
-            size //= 2
-        yield rows[start : start + size]
-        start += size
+    """Each length is a statement of its own: settings have sqlite3 keep some hundred prepared."""
+    for start in range(0, len(rows), _MAX_ROWS_A_STATEMENT):
+        yield rows[start : start + _MAX_ROWS_A_STATEMENT]
 
 
 @cache

@@ -209,6 +209,7 @@ def _database(variable: str, file_name: str, synchronous: str, more: str = "") -
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN, not half-way with stale reads
             "timeout": 30,
+            "cached_statements": 512,  # 128 are too few for inserts of 1 to 64 rows (mailflow/sql.py)
             # Pages of 32 KB and a write-ahead log of up to 64 MB: half the writes for each message, and what
             # is delivered before the log is full never reaches the file. (Only a new file takes a page size.)
             "init_command": "PRAGMA page_size=32768; PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=2048;"
