@@ -1,13 +1,31 @@
 """The whole product, an administrator beside it, and one at its console."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import boto3
 import httpx
 import pytest
+from botocore.config import Config
 
 from tests.e2e.desk import Desk, open_desk
 from tests.e2e.product import Product
 from tests.servers.system import System
+
+
+@pytest.fixture(scope="session")
+def aws(system: System) -> Callable[[str], Any]:
+    """boto3 at the running product, as its administrator, by the name of a service."""
+    key = json.loads(system.manage("createaccesskey", system.admin_name, "--json"))["AccessKey"]
+    return lambda service: boto3.client(
+        service,
+        endpoint_url=f"{system.url}/api/",
+        region_name="us-east-1",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+        config=Config(read_timeout=60),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """An address list from boto3 to the reply at RCPT and the rule of a message, in the running product."""
 
 import http.client
-import json
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
 from core import reply
@@ -17,15 +15,8 @@ pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
-def mm(system):
-    made = json.loads(system.manage("createaccesskey", system.admin_name, "--json"))["AccessKey"]
-    return boto3.client(
-        "mailmanager",
-        endpoint_url=f"{system.url}/api/",
-        region_name="us-east-1",
-        aws_access_key_id=made["AccessKeyId"],
-        aws_secret_access_key=made["SecretAccessKey"],
-    )
+def mm(aws):
+    return aws("mailmanager")
 
 
 @pytest.fixture(scope="module")

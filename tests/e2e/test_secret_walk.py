@@ -12,9 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from secrets_store.logic import uses
@@ -35,20 +33,6 @@ pytestmark = [pytest.mark.timeout(400), pytest.mark.needs("chromium")]
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def aws(system: System) -> Callable[[str], Any]:
-    """boto3 at the running product, as its administrator."""
-    key = json.loads(system.manage("createaccesskey", "admin", "--json"))["AccessKey"]
-    return lambda service: boto3.client(
-        service,
-        endpoint_url=f"{system.url}/api/",
-        region_name=REGION,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-        config=Config(read_timeout=60),
-    )
 
 
 def auth_code(system: System, name: str, user: str, password: str) -> int:
