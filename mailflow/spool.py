@@ -1,7 +1,8 @@
 """Acceptance: `store` returns when the message is on disk, as the 250 that follows it promises.
 
-Group commit: what waits while a transaction is under way, and what came in during one turn of the
-event loop, shares the next transaction and its sync. A message that comes alone is written at once.
+Group commit: what waits while a transaction is under way, and what the next turns of the event loop
+bring one after the other, shares the next transaction and its sync. A message that comes alone waits
+for one turn that brings nothing.
 """
 
 import asyncio
@@ -30,6 +31,9 @@ MAX_BATCH_BYTES = 32 * 1024 * 1024
 # Waiting for a transaction. The ingress bounds the bytes in memory; this bounds what a stuck disk gathers.
 MAX_WAITING_MESSAGES = 10_000
 _SPACE_CHECK_SECONDS = 1.0
+# So long at most a batch is gathered while each turn of the loop brings more: 0.05 syncs for each message at
+# 50 sessions, where handing over at once took 0.08 to 0.13.
+_GATHER_SECONDS = 0.002
 
 
 class Spool:
@@ -86,10 +90,9 @@ class Spool:
         waiting = self._waiting if isinstance(content, bytes) else self._large_waiting
         waiting.append(Entry(envelope, content, settled))
         if not self._is_writing:
-            # Not now, but when this turn of the loop is over: others may be ready too.
             self._is_writing = True
             self._idle.clear()
-            self._loop.call_soon(self._hand_over)
+            self._gather()
 
     def take_commits(self) -> list[Commit]:
         """The batches written since the last call."""
@@ -104,6 +107,17 @@ class Spool:
         await self._idle.wait()
         await asyncio.to_thread(self._writer.stop)
         await asyncio.to_thread(self._notifier.stop)
+
+    def _gather(self) -> None:
+        """The next batch, when a turn of the loop has brought no other message, or after a while."""
+        self._loop.call_soon(self._look_again, 0, self._loop.time() + _GATHER_SECONDS)
+
+    def _look_again(self, seen: int, until: float) -> None:
+        waiting = len(self._waiting)
+        if seen < waiting < MAX_BATCH_MESSAGES and self._loop.time() < until:
+            self._loop.call_soon(self._look_again, waiting, until)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """The next batch to the writer, or rest. Large messages take turns with the others, which would wait
@@ -128,7 +142,7 @@ class Spool:
         self._loop.call_soon_threadsafe(self._settled, batch, outcomes)
 
     def _settled(self, batch: Sequence[Entry], outcomes: Outcomes) -> None:
-        self._hand_over()  # first: the disk shall not wait for answers to be sent
+        self._gather()
         if None in outcomes:
             self._notifier.notify()
         for entry, error in zip(batch, outcomes, strict=True):
