@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
@@ -17,6 +18,11 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+            # Playwright's loop has Django's connections of this thread beside those without a loop
+            # (asgiref.local): nobody else would close them, nor see when the server has.
+            for connection in connections.all(initialized_only=True):
+                if connection.connection is not None:
+                    connection.close()
 
 
 def watched_context(browser: Browser, complaints: list[str], **options: Any) -> BrowserContext:
