@@ -5,6 +5,7 @@ How soon it holds is measured by nobody here: each test asks until it does, with
 
 import base64
 import ssl
+from collections.abc import Callable
 
 import pytest
 
@@ -51,8 +52,17 @@ def session(product, endpoint, dial):
     return talk
 
 
-def _comes_true(condition, what: str) -> None:
-    wait_until(condition, what, timeout_seconds=PATIENCE_SECONDS)
+def _comes_true(ask: Callable[[], str], wanted: str, what: str) -> None:
+    heard = [""]
+
+    def is_heard() -> bool:
+        heard[0] = ask()
+        return heard[0] == wanted
+
+    try:
+        wait_until(is_heard, what, timeout_seconds=PATIENCE_SECONDS)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the last answer was {heard[0]!r}") from None
 
 
 def test_edited_policy_holds_for_the_next_recipient_also_in_a_session_that_is_open(
@@ -62,13 +72,13 @@ def test_edited_policy_holds_for_the_next_recipient_also_in_a_session_that_is_op
     product.desk.call(
         "policies.update", endpoint.policy_id, statements=[deny(to("EQUALS", "later@y.example"))]
     )
-    _comes_true(lambda: session(FIRST, "later@y.example") == str(reply.ACCESS_DENIED), "refused")
+    _comes_true(lambda: session(FIRST, "later@y.example"), str(reply.ACCESS_DENIED), "refused")
     assert session(FIRST, "other@y.example") == str(reply.RECIPIENT_OK)
     # And back again, as a person does it at the console.
     typed = {"as": "json", "name": "changing", "document": '{"DefaultAction": "ALLOW"}', "based_on": "2"}
     answer = console.post(f"/traffic-policies/{endpoint.policy_id}/edit", data=typed)
     assert answer.url.path == f"/traffic-policies/{endpoint.policy_id}", answer.text
-    _comes_true(lambda: session(FIRST, "later@y.example") == str(reply.RECIPIENT_OK), "accepted")
+    _comes_true(lambda: session(FIRST, "later@y.example"), str(reply.RECIPIENT_OK), "accepted")
 
 
 def test_edited_rule_set_holds_for_the_next_message(product, endpoint, session):
@@ -85,20 +95,20 @@ def test_new_password_is_good_and_the_former_one_still_but_not_the_one_before(pr
     accepted, refused = str(reply.RECIPIENT_OK), str(reply.AUTH_INVALID)
     assert session(SECOND) == refused
     product.desk.call("endpoints.update", endpoint.id, password=SECOND)
-    _comes_true(lambda: session(SECOND) == accepted, "the new password good")
+    _comes_true(lambda: session(SECOND), accepted, "the new password good")
     assert session(FIRST) == accepted
     product.desk.call("endpoints.update", endpoint.id, password=THIRD)
-    _comes_true(lambda: session(THIRD) == accepted, "the newest password good")
+    _comes_true(lambda: session(THIRD), accepted, "the newest password good")
     assert session(SECOND) == accepted
-    _comes_true(lambda: session(FIRST) == refused, "the first password refused")
+    _comes_true(lambda: session(FIRST), refused, "the first password refused")
 
 
 def test_other_policy_and_rule_set_hold_for_the_endpoint_that_was_given_them(product, endpoint, session):
     strict = product.desk.call("policies.create", name="strict", default_action="DENY")
     product.desk.call("endpoints.update", endpoint.id, traffic_policy_id=strict["id"])
-    _comes_true(lambda: session(THIRD) == str(reply.ACCESS_DENIED), "refused")
+    _comes_true(lambda: session(THIRD), str(reply.ACCESS_DENIED), "refused")
     product.desk.call("endpoints.update", endpoint.id, traffic_policy_id=endpoint.policy_id)
-    _comes_true(lambda: session(THIRD) == str(reply.RECIPIENT_OK), "accepted")
+    _comes_true(lambda: session(THIRD), str(reply.RECIPIENT_OK), "accepted")
 
 
 def test_closing_ends_sessions_that_rest_and_turns_new_ones_away(product, endpoint, session, dial):
@@ -107,9 +117,9 @@ def test_closing_ends_sessions_that_rest_and_turns_new_ones_away(product, endpoi
         resting.hears()
         assert resting.heard(reply.ENDPOINT_CLOSED)
         assert resting.is_closed
-    _comes_true(lambda: session(THIRD) == str(reply.ENDPOINT_CLOSED), "closed")
+    _comes_true(lambda: session(THIRD), str(reply.ENDPOINT_CLOSED), "closed")
     product.desk.call("endpoints.update", endpoint.id, status="ACTIVE")
-    _comes_true(lambda: session(THIRD) == str(reply.RECIPIENT_OK), "open again")
+    _comes_true(lambda: session(THIRD), str(reply.RECIPIENT_OK), "open again")
 
 
 def test_deleted_endpoint_takes_nothing_and_leaves_no_name(product, endpoint, session):
