@@ -1,7 +1,7 @@
 """Replies leave when the loop's turn is over: all that came in is read first, then all are answered.
 
 A reply sent at once wakes its reader, and the next one the next: on a machine of few cores the two sides
-would take turns with each command. Sent together they cost a seventh less, for both.
+would take turns with each command. Sent together, they let 50 sessions bring a seventh more messages.
 """
 
 from asyncio import AbstractEventLoop

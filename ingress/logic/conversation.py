@@ -65,9 +65,6 @@ class Conversation(Transaction):
         """Commands that were wrong, failed AUTH, and recipients refused."""
         return self._errors + self._refusals
 
-    def greet(self) -> None:
-        self._output.append(self.terms.greeting.wire)
-
     def answer(self, decision: Reply) -> Sequence[Event]:
         """What became of the message of MessageReceived."""
         if decision.is_positive:
