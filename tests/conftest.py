@@ -40,8 +40,7 @@ _COMMITTING = {"transactional_db", "live_server", "worker"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
-        if "system" in item.fixturenames:  # one product for all of them, in whichever process they run
-            item.add_marker(pytest.mark.xdist_group("system"))
+        if "system" in item.fixturenames:
             item.add_marker(pytest.mark.database)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(2 * START_SECONDS))  # the first of them starts it
@@ -164,7 +163,7 @@ def cluster_url() -> str:
 @pytest.fixture(scope="session")
 def system(cluster_url: str) -> Iterator[System]:
     """The whole product, its sample endpoint ACTIVE, on the kind of database that the tests run on.
-    All tests share it: each makes what it needs under names of its own, and puts back what it stops."""
+    All tests of a process share it: each makes what it needs under names of its own, and puts back what it stops."""
     with running_system(database_url=cluster_url) as running:
         yield running
 

@@ -13,7 +13,7 @@ from tests.servers.postgres import postgres
 from tests.servers.process import wait_until
 from tests.servers.system import System, running_system
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.timeout(600)
 
 _MEGABYTE = 1024 * 1024
 _LEAST_FREE_BYTES = 8 * _MEGABYTE

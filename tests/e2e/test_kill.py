@@ -10,7 +10,7 @@ from tests.servers.postgres import postgres
 from tests.servers.system import running_system
 
 # The databases are this module's own choice, whatever the run of the tests works on.
-pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.timeout(900)
 
 _PER_SECOND = 200
 

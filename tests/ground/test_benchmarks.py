@@ -14,9 +14,6 @@ from benchmarks._peers import Peer
 from benchmarks._targets import ROOT, ingress
 from benchmarks._tls_load import clients
 
-# One ingress is enough: it takes a while to be there.
-pytestmark = pytest.mark.xdist_group("benchmarks")
-
 _SHORT = ("--rounds", "1", "--seconds", "0.1")
 _ADDRESS = "127.70.0.1"
 
