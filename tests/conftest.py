@@ -19,6 +19,7 @@ from django.test import Client
 from access.actor import Actor, PersonRole
 from access.models import User
 from tests import needs
+from tests.emptying import empty_quickly
 from tests.servers import dial as dialling
 from tests.servers.postgres import postgres_url
 from tests.servers.process import Process
@@ -33,6 +34,7 @@ PASSWORD = "correct horse battery staple"
 # People are made in most tests: the same hash, without the 100 MiB that make guessing dear.
 Argon2PasswordHasher.memory_cost = 64
 Argon2PasswordHasher.time_cost = 1
+empty_quickly()
 _COMMITTING = {"transactional_db", "live_server", "worker"}
 
 
