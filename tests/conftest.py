@@ -163,10 +163,26 @@ def cluster_url() -> str:
 
 
 @pytest.fixture(scope="session")
-def system(cluster_url: str) -> Iterator[System]:
-    """The whole product, its sample endpoint ACTIVE, on the kind of database that the tests run on.
+def smarthost() -> Iterator[SmtpPeer]:
+    """Where bounces of `system` go."""
+    with serve_smtp_peer() as peer:
+        yield peer
+
+
+@pytest.fixture(scope="session")
+def system(cluster_url: str, smarthost: SmtpPeer) -> Iterator[System]:
+    """The whole product, its sample endpoint ACTIVE, on the kind of database that the tests run on. It
+    retries every second or two, and gives up after six; as root it takes mail at port 25.
     All tests of a process share it: each makes what it needs under names of its own, and puts back what it stops."""
-    with running_system(database_url=cluster_url) as running:
+    environment = {
+        "MAILMANAGER_RETRY_FIRST_SECONDS": "1",
+        "MAILMANAGER_RETRY_LONGEST_SECONDS": "2",
+        "MAILMANAGER_RETRY_FOR_SECONDS": "6",
+        "MAILMANAGER_SMARTHOST": f"{smarthost.host}:{smarthost.port}",
+    }
+    if os.geteuid() == 0:  # other servers deliver there and nowhere else
+        environment["MAILMANAGER_SMTP_PORT"] = "25"
+    with running_system(database_url=cluster_url, environment=environment) as running:
         yield running
 
 

@@ -2,7 +2,6 @@
 
 import base64
 import ipaddress
-import os
 import smtplib
 import socket
 import ssl
@@ -19,21 +18,12 @@ from tests.policies.documents import recipient as to
 from tests.rulesets.documents import bucket, mailbox, rule
 from tests.servers.postfix import Postfix
 from tests.servers.process import wait_until
-from tests.servers.system import running_system
 from tests.servers.zone import serve_zone
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.any_database]
 
 PASSWORD = "s3cret-Word"
 MAX_BYTES = 50_000
-
-
-@pytest.fixture(scope="module")
-def system(cluster_url):
-    """Other servers deliver to port 25 and no other; only root may listen there."""
-    environment = {"MAILMANAGER_SMTP_PORT": "25"} if os.geteuid() == 0 else {}
-    with running_system(database_url=cluster_url, environment=environment) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,10 @@ def copy_of_project(tmp_path_factory):
         if name and (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name)
+    for place in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        compiled = REPOSITORY / place.relative_to(folder) / "__pycache__"
+        if compiled.is_dir():  # else it would take ten processes half a minute
+            shutil.copytree(compiled, place / "__pycache__")
     (folder / ".venv").symlink_to((REPOSITORY / ".venv").resolve())
     return folder
 

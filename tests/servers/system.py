@@ -22,7 +22,7 @@ import psycopg
 from supervisor.xmlrpc import SupervisorTransport
 
 from tests.servers.ports import free_port, own_network
-from tests.servers.process import Process, running, wait_until
+from tests.servers.process import Process, wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 ADMINISTRATOR = "admin"
@@ -175,7 +175,8 @@ def prepared_system(
 def running_system(
     *, database_url: str = "", environment: Mapping[str, str] | None = None, within: Path | None = None
 ) -> Iterator[System]:
-    """A system that is ready: the sample endpoint is ACTIVE. Parameters: see `prepared_system`."""
+    """A system that is ready: the sample endpoint is ACTIVE. Parameters: see `prepared_system`.
+    Its end is a sudden one: nothing of it is kept, and what stops in order takes seconds."""
     with prepared_system(database_url=database_url, environment=environment, within=within) as system:
         system.manage("firststart")
         supervisor = Process(
@@ -185,13 +186,15 @@ def running_system(
             cwd=REPOSITORY,
         )
         system.supervisor = supervisor
-        with running(supervisor, stop_timeout_seconds=START_SECONDS):
+        try:
             supervisor.wait_until(
                 lambda: system.status_of(SAMPLE) == "ACTIVE" and _listens(system.url),
                 "the whole product ready",
                 timeout_seconds=START_SECONDS,
             )
             yield system
+        finally:
+            supervisor.kill_session()
 
 
 def _own_surroundings(data_dir: Path) -> dict[str, str]:
