@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         assert isinstance(item, pytest.Function)
         if "system" in item.fixturenames:
-            item.add_marker(pytest.mark.database)
+            _mark_database(item)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(2 * START_SECONDS))  # the first of them starts it
         marker = item.get_closest_marker("django_db")
@@ -53,9 +53,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if _COMMITTING & set(item.fixturenames):
             options["transaction"] = True
         item.add_marker(pytest.mark.django_db(**options), append=False)
-        item.add_marker(pytest.mark.database)
+        _mark_database(item)
         if options.get("transaction") and "redis_server" not in item.fixturenames:
             item.fixturenames.insert(0, "redis_server")  # before a test moves DATA_DIR
+
+
+def _mark_database(item: pytest.Item) -> None:
+    """It runs on PostgreSQL too. A browser shows the same on both: what it asks for is asked there by the
+    tests of pages. What a module is about need not be the database either; and a test that is to run on
+    both all the same marks itself."""
+    is_in_browser = any("chromium" in marker.args for marker in item.iter_markers("needs"))
+    if not is_in_browser and not item.get_closest_marker("any_database"):
+        item.add_marker(pytest.mark.database)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

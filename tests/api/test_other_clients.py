@@ -12,7 +12,7 @@ from tests.api.tools import AWSCLI, CUSTODIAN, JAVASCRIPT_SDK, javascript_packag
 from tests.servers.process import wait_until
 from tests.servers.system import START_SECONDS
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.any_database]
 
 ACCOUNT = "123456789012"
 PASSWORD = "pass-Word_1"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.needs("chromium")
+
 SHOTS = os.environ.get("SHOTS")
 PAGES = ["/", "/gallery/", "/gallery/list", "/gallery/wizard", "/gallery/delete", "/access/password"]
 

@@ -13,6 +13,8 @@ from rulesets.services import create as create_rule_set
 from tests.console.test_accessibility import violations_of
 from tests.console.test_browser import overflow_of
 
+pytestmark = pytest.mark.needs("chromium")
+
 LONG = "a-name-as-long-as-the-console-takes-it-for-a-resource-of-this-63"
 
 

@@ -127,7 +127,13 @@ def walk(system: System, context: BrowserContext, name: str) -> tuple[Page, Page
     return page, secret_tab, endpoint_id
 
 
-@pytest.mark.parametrize("javascript", [True, False], ids=["javascript", "no-javascript"])
+@pytest.mark.parametrize(
+    "javascript",
+    [
+        pytest.param(True, id="javascript"),
+        pytest.param(False, id="no-javascript", marks=pytest.mark.database),
+    ],
+)
 def test_walk_ends_with_a_235_and_both_versions_log_in_after_rotation(
     system: System, browser: Browser, javascript: bool
 ) -> None:

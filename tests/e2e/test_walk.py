@@ -51,7 +51,12 @@ def walk_as(browser, system):
 
 
 @pytest.mark.parametrize(
-    ("language", "has_javascript"), [("en", True), ("ja", True), ("en", False)], ids=["en", "ja", "plain"]
+    ("language", "has_javascript"),
+    [
+        pytest.param("en", True, id="en"),
+        pytest.param("ja", True, id="ja"),
+        pytest.param("en", False, id="plain", marks=pytest.mark.database),
+    ],
 )
 def test_walk_from_sign_in_to_the_story_of_a_message(product, walk_as, language, has_javascript):
     name = f"walk-{language}" + ("" if has_javascript else "-plain")

@@ -11,6 +11,8 @@ from tests.conftest import PASSWORD
 from tests.servers.browser import chromium, watched_context
 from tests.servers.certificates import DAY, authority, pem_of
 
+pytestmark = pytest.mark.needs("chromium")
+
 
 @pytest.fixture
 def browser(live_server, monkeypatch):

@@ -16,7 +16,7 @@ from tests.ingress.machine import served
 from tests.ingress.senders import Senders
 from tests.servers.process import Process, wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 _CLIENTS = 8
 _PATIENCE_SECONDS = 60.0

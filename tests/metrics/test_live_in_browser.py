@@ -14,6 +14,8 @@ from tests.metrics.test_live import _report, client
 
 __all__ = ["browse", "client", "with_gallery"]
 
+pytestmark = pytest.mark.needs("chromium")
+
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_changes_by_itself_fits_and_is_accessible(browse, client, theme):

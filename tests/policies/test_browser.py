@@ -14,6 +14,8 @@ from policies.models import TrafficPolicy
 from tests.policies.documents import allow, deny, ipv4, ipv6, policy, recipient, tls
 from tests.servers.browser import chromium, watched_context
 
+pytestmark = pytest.mark.needs("chromium")
+
 SHOTS = os.environ.get("SHOTS")  # a directory: pictures of the pages are left there
 
 
@@ -145,8 +147,9 @@ def test_pages_fit_the_window(open_page, actor, width, theme):
         "edit": reverse("policies:edit", args=[stored.id]),
         "json": reverse("policies:edit", args=[stored.id]) + "?as=json",
     }
+    page = open_page("/", width, theme)
     for name, address in addresses.items():
-        page = open_page(address, width, theme)
+        page.goto(address)
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{width}-{theme}.png", full_page=True)
         over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
