@@ -68,7 +68,7 @@ class Engine:
             Certificates(config.data_dir / "tls", cert_file=config.tls_cert, key_file=config.tls_key),
         )
         self.handshakes = Handshakes(
-            self.loop, config.max_handshakes, wait_seconds=config.handshake_timeout_seconds
+            self.loop, config.max_handshakes, most_seconds=config.handshake_timeout_seconds
         )
         self._token = secrets.token_hex(8)
         self._numbers = count(1)
@@ -150,4 +150,5 @@ class Engine:
             now = self.loop.time()
             for session in list(self.sessions):
                 session.check_time(now)
+            self.handshakes.check_time(now)
             await self.listeners.retry(now)

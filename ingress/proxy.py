@@ -23,8 +23,10 @@ class ProxyHeader:
     def feed(self, chunk: bytes) -> None:
         self._stream.feed_data(chunk)
 
-    def end(self) -> None:
+    def end(self) -> bool:
+        """The peer sends no more, or is gone. Whether the connection stays open: without a header never."""
         self._stream.feed_eof()
+        return False
 
     async def read(self) -> Address | None:
         """The client's address; None where the balancer speaks for itself (UNKNOWN, LOCAL).

@@ -1,7 +1,7 @@
 """One connection: a Conversation on a transport, what it waits for, and how long."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from ingress.proxy import BadProxyHeader, ProxyHeader
 from ingress.sign_in import check_password
 from ingress.starttls import start_tls
 from ingress.tally import Authentication, TypeTally
+from ingress.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
     from ingress.engine import Engine
@@ -51,7 +52,7 @@ class SmtpSession(asyncio.Protocol):
         "_deadline",
         "_is_admitted",
         "_is_lingering",
-        "_proxy",
+        "_layer",
         "_session_id",
         "_tally",
         "_task",
@@ -86,7 +87,7 @@ class SmtpSession(asyncio.Protocol):
         self.transport: Any = None
         self._unsent = b""  # in the outbox
         self._task: asyncio.Task[None] | None = None  # what is waited for
-        self._proxy: ProxyHeader | None = None
+        self._layer: ProxyHeader | TlsTransport | None = None  # between socket and conversation
         self._is_admitted = False
         self._is_lingering = False
         self._deadline = 0.0
@@ -112,20 +113,24 @@ class SmtpSession(asyncio.Protocol):
             return
         address = peer_address(peer[0])
         if address in self.engine.config.proxy_networks:
-            self._proxy = ProxyHeader()
+            self._layer = header = ProxyHeader()
             self._deadline = self.engine.loop.time() + self.engine.config.handshake_timeout_seconds
-            self._task = self.engine.loop.create_task(self._read_proxy_header(self._proxy, address))
+            self.wait_for(self._read_proxy_header(header, address))
         else:
             self._begin(address)
 
     def data_received(self, chunk: bytes) -> None:
+        if self._layer is not None:
+            self._layer.feed(chunk)
+        else:
+            self.content_received(chunk)
+
+    def content_received(self, content: bytes) -> None:
+        """For the conversation."""
         if self._is_lingering:
             return
-        if self._proxy is not None:
-            self._proxy.feed(chunk)
-            return
         try:
-            events = self.conversation.receive(chunk)
+            events = self.conversation.receive(content)
             if events:
                 self._handle(events)
             self._flush()
@@ -135,12 +140,14 @@ class SmtpSession(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The peer sends no more. A message that is being stored still gets its reply."""
         self.send_now()
-        if self._proxy is not None:
-            self._proxy.end()
+        return self.content_ended() if self._layer is None else self._layer.end()
+
+    def content_ended(self) -> bool:
+        """Whether the connection stays open, for an answer."""
         if not self._is_admitted or self._is_lingering or not self.conversation.is_waiting:
             return False
         self.conversation.drain(reply.BYE)
-        return bool(self.transport.can_write_eof())  # TLS has no half-closed connections
+        return True
 
     def connection_lost(self, error: Exception | None) -> None:
         self.engine.forget(self)
@@ -151,8 +158,8 @@ class SmtpSession(asyncio.Protocol):
             self.conversation.close()
             self._tally.open_sessions -= 1
             self.ticket.leave(self.conversation.errors)
-        elif self._proxy is not None:
-            self._proxy.end()
+        if self._layer is not None:
+            self._layer.end()
 
     def pause_writing(self) -> None:
         """The peer does not read what it asked for: nothing more is read from it meanwhile."""
@@ -204,7 +211,7 @@ class SmtpSession(asyncio.Protocol):
             log.warning("proxy_header_refused", peer=str(balancer), reason=str(error))
             self.transport.abort()
             return
-        self._proxy = None
+        self._layer = None
         if self.transport.is_closing():
             return
         self.wait_for_peer()
@@ -231,24 +238,31 @@ class SmtpSession(asyncio.Protocol):
         self._hang_up_soon()
         self._resume_reading()
         self.send_now()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
+        self.transport.write_eof()
 
     # --- events and replies -----------------------------------------------------------------------
 
     def _handle(self, events: Sequence[Event]) -> None:
-        loop = self.engine.loop
         for event in events:
             if isinstance(event, MessageReceived):
                 self.engine.acceptance.accept(self, event.content, self._accepted)
             elif isinstance(event, Refused):
                 self.engine.acceptance.refuse(self, event)
             elif isinstance(event, AuthRequested):
-                self._task = loop.create_task(self._authenticate(event))
+                self.wait_for(self._authenticate(event))
             elif isinstance(event, DiskAwaited):
                 event.file.when_idle(self._disk_ready)
             else:
-                self._task = loop.create_task(start_tls(self))
+                start_tls(self)
+
+    def secure(self, layer: TlsTransport) -> None:
+        """All that comes and goes from now on passes through it."""
+        self.transport.resume_reading()  # it may have been told to wait, for its turn
+        self._layer = self.transport = layer
+
+    def wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        """In a task of its own, which goes on with the session."""
+        self._task = self.engine.loop.create_task(work)
 
     def _flush(self) -> None:
         """Sends the replies, and stops or starts reading as the conversation wants it."""
@@ -259,8 +273,7 @@ class SmtpSession(asyncio.Protocol):
             self.wait_for_peer()
         if conversation.is_closed:
             if conversation.farewell is reply.BYE:
-                self.send_now()
-                transport.close()
+                self._close()
                 self._hang_up_soon()  # if it does not read its replies, they are never sent
             elif not self._is_lingering and not transport.is_closing():
                 self._linger()
@@ -279,6 +292,15 @@ class SmtpSession(asyncio.Protocol):
         output, self._unsent = self._unsent, b""
         if output and not self.transport.is_closing():
             self.transport.write(output)
+
+    def _close(self) -> None:
+        """When all that was sent has left."""
+        if isinstance(self._layer, TlsTransport):
+            output, self._unsent = self._unsent, b""
+            self._layer.close(output)
+        else:
+            self.send_now()
+            self.transport.close()
 
     def _go_on(self, events: Sequence[Event]) -> None:
         """After an answer was waited for: what the conversation made of it and of the input kept."""
@@ -374,8 +396,7 @@ class SmtpSession(asyncio.Protocol):
         """Shutdown can't wait longer."""
         if self._is_admitted and not self._is_lingering:
             self.hang_up(reply.SHUTTING_DOWN)
-        self.send_now()
-        self.transport.close()
+        self._close()
 
 
 @lru_cache(4096)

@@ -59,12 +59,19 @@ class TlsContexts:
     def close(self) -> None:
         self._thread.shutdown(wait=False)
 
+    def at_hand(self, endpoint: ServedEndpoint) -> ServerTls | None:
+        """None where it has to be made, or looked at again, first."""
+        known = self._known.get(endpoint.host_name)
+        if known is None or self._loop.time() - known[0] >= _KEPT_SECONDS:
+            return None
+        return known[2] if known[1] is endpoint.trust_store else None
+
     async def of(self, endpoint: ServedEndpoint) -> ServerTls:
         """OSError where there is no usable certificate."""
+        tls = self.at_hand(endpoint)
+        if tls is not None:
+            return tls
         stored, now = endpoint.trust_store, self._loop.time()
-        known = self._known.get(endpoint.host_name)
-        if known is not None and now - known[0] < _KEPT_SECONDS and known[1] is stored:
-            return known[2]
         tls = await self._loop.run_in_executor(self._thread, self._find, endpoint.host_name, stored)
         self._known[endpoint.host_name] = now, stored, tls
         return tls

@@ -59,7 +59,7 @@ def test_waiting_ends_in_time():
     """On a loop of its own: over the wire the handshake of the one who has the turn would end as soon."""
 
     async def outcomes() -> tuple[Turn | None, Turn | None, Turn | None]:
-        limited = Handshakes(asyncio.get_running_loop(), 1, wait_seconds=0.05)
+        limited = Handshakes(asyncio.get_running_loop(), 1, most_seconds=0.05)
         first = await limited.turn()
         assert first is not None
         second = await limited.turn()
@@ -73,7 +73,7 @@ def test_waiting_ends_in_time():
 def test_who_waited_in_vain_may_come_again(make_ingress, dial, monkeypatch):
     monkeypatch.setattr(handshakes, "_WORK_SECONDS", 600.0)
     ingress = make_ingress(served(), max_handshakes=1)
-    monkeypatch.setattr(ingress.engine.handshakes, "_wait_seconds", 0.1)
+    monkeypatch.setattr(ingress.engine.handshakes, "_most_seconds", 0.1)
     with dial(ingress) as first, dial(ingress) as second:
         first.says("EHLO c.example", "STARTTLS")
         second.says("EHLO c.example")
