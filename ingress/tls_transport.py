@@ -14,7 +14,7 @@ _MAX_RECORD_BYTES = 16_384  # of content (RFC 8446 §5.1)
 _SLICE_BYTES = 32_768
 
 
-class Listener(Protocol):
+class Reader(Protocol):
     """The session."""
 
     def content_received(self, content: bytes) -> None: ...
@@ -24,7 +24,7 @@ class Listener(Protocol):
 
 
 class TlsTransport:
-    """The server's side. From when it is made the bytes of `transport` have to be fed to it; `listener` hears
+    """The server's side. From when it is made the bytes of `transport` have to be fed to it; `reader` hears
     what they say, and has it for its transport.
 
     One of `established()` and `failed(reason)` is called, once.
@@ -37,7 +37,7 @@ class TlsTransport:
         "_incoming",
         "_is_established",
         "_is_over",
-        "_listener",
+        "_reader",
         "_outgoing",
         "_transport",
         "tls",
@@ -46,14 +46,14 @@ class TlsTransport:
     def __init__(
         self,
         transport: Any,
-        listener: Listener,
+        reader: Reader,
         context: ssl.SSLContext,
         *,
         established: Callable[[], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._transport = transport
-        self._listener = listener
+        self._reader = reader
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._established: Callable[[], None] | None = established
@@ -84,8 +84,8 @@ class TlsTransport:
             self._transport.close()
             return
         if content:
-            self._listener.content_received(content)
-        if self._is_over and not self._listener.content_ended():
+            self._reader.content_received(content)
+        if self._is_over and not self._reader.content_ended():
             self.close()
 
     def end(self) -> bool:
@@ -94,7 +94,7 @@ class TlsTransport:
             return True
         self._is_over = True
         if self._is_established:
-            return self._listener.content_ended()
+            return self._reader.content_ended()
         self._fail(ConnectionResetError("the peer hung up"))
         return False
 
