@@ -37,8 +37,8 @@ class TlsTransport:
         "_incoming",
         "_is_established",
         "_is_over",
-        "_reader",
         "_outgoing",
+        "_reader",
         "_transport",
         "tls",
     )
