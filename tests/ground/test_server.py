@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from mailmanager import embedded_redis
-from tests.servers.process import Process, running, wait_until
+from tests.servers.process import Process, wait_until
 from tests.servers.system import REPOSITORY, SAMPLE, START_SECONDS, prepared_system
 
 _MESSAGE = b"From: me@example.org\r\nTo: you@example.com\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -46,8 +46,10 @@ def copy_of_project(tmp_path_factory):
 def _served(folder, system, log):
     server = Process([folder / "script" / "server"], log=log, env=system.environment, cwd=folder)
     system.supervisor = server
-    with running(server, stop_timeout_seconds=START_SECONDS):
+    try:
         yield server
+    finally:
+        server.kill_session()
 
 
 def _is_healthy(url):
