@@ -82,7 +82,7 @@ class Family:
                 if key.data is None:
                     for number in self._woken.recv(1024):
                         self._signalled(number)
-                else:
+                elif key.data in self._living():  # its end may have been told by a signal in this round
                     self._hear(key.data)
         return self._exit_code
 

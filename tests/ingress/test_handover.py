@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -14,7 +15,8 @@ from resources.services import bump_configuration
 from tests.ingress.conftest import ADDRESSES
 from tests.ingress.machine import served
 from tests.ingress.senders import Senders
-from tests.servers.process import Process, wait_until
+from tests.servers.process import Process, running, wait_until
+from tests.servers.worker import REPOSITORY
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
@@ -165,3 +167,36 @@ def test_who_connects_as_the_ingress_stops_hears_421_and_no_reset(make_ingress, 
     for peer in peers:
         with peer, peer.makefile("rb") as heard:
             assert [line[:4] for line in heard] == [b"220 ", b"421 "]
+
+
+_WORKERS_THAT_FAIL = """
+import selectors
+import time
+
+class AllAtOnce(selectors.DefaultSelector):
+    def select(self, timeout=None):
+        super().select(timeout)
+        time.sleep(0.1)
+        return sorted(super().select(0), key=lambda ready: ready[0].data is not None)  # signals first
+
+selectors.DefaultSelector = AllAtOnce
+
+from ingress.family import Family
+
+def work(sockets):
+    raise RuntimeError("it can't begin")
+
+Family(work, 8, command=["false"], rehearsal=["false"], environment={}).run()
+"""
+
+
+def test_workers_that_end_together_do_not_take_their_parent_with_them(tmp_path):
+    """Of an end a signal tells and a channel, both in one round it may be, and the signal first."""
+    parent = Process(
+        [sys.executable, "-c", _WORKERS_THAT_FAIL], log=tmp_path / "family.log", env={}, cwd=REPOSITORY
+    )
+    with running(parent):
+        parent.wait_until(lambda: parent.output.count("ingress_process_ended") >= 32, "four rounds of them")
+        parent.send_signal(signal.SIGTERM)
+        wait_until(lambda: not parent.is_running, "it has ended")
+    assert parent.exit_code == 0
