@@ -1,7 +1,7 @@
 """The whole product, an administrator beside it, and one at its console."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import boto3
@@ -12,6 +12,19 @@ from botocore.config import Config
 from tests.e2e.desk import Desk, open_desk
 from tests.e2e.product import Product
 from tests.servers.system import System
+
+_LOG_LINES = 200
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of a test that failed: what the product said last."""
+    report = yield
+    system = item.funcargs.get("system")
+    if report.failed and isinstance(system, System) and system.supervisor is not None:
+        lines = system.supervisor.output.splitlines()[-_LOG_LINES:]
+        report.sections.append(("the product's log", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
