@@ -28,6 +28,7 @@ from endpoints.logic.assembly import Assembler, Document, lists_in, store_creden
 from endpoints.logic.life import Service, Status, service_of
 from endpoints.logic.snapshot import Snapshot
 from endpoints.models import EndpointAddress, IngressEndpoint, TrustStore
+from endpoints.one_state import one_state
 from policies.models import TrafficPolicy
 from resources.services import configuration_version
 
@@ -49,8 +50,14 @@ def read_document() -> Document:
     """All that a snapshot is made of, by five queries for up to 5,000 secrets, and one for each 5,000 more;
     two more where policies ask address lists.
 
-    The version is read first: what is read after it is at least as new.
+    Of one state: an endpoint that is given another policy meanwhile would stand there without any, and be
+    closed until the next look.
     """
+    with one_state():
+        return _read_document()
+
+
+def _read_document() -> Document:
     version = configuration_version()
     addresses = _addresses()
     served = [

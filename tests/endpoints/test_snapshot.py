@@ -3,6 +3,7 @@
 import asyncio
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from ipaddress import ip_address
 
@@ -11,6 +12,7 @@ from django.db import connections
 from django.utils import timezone
 
 from endpoints import snapshot_file
+from endpoints.credentials import credentials_of
 from endpoints.logic.assembly import Assembler
 from endpoints.models import EndpointAddress, IngressEndpoint
 from endpoints.snapshot import COPY_NAME, SnapshotSource, build_snapshot, read_document
@@ -199,6 +201,30 @@ async def in_thread(work):
             connections.close_all()
 
     return await asyncio.to_thread(run)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_changes_between_two_queries_is_not_half_seen(served, policy, monkeypatch):
+    """Else the endpoint would have a policy that was not read, and be closed."""
+    endpoint = served("127.64.0.1")
+    other = TrafficPolicy.objects.create(name="other", default_action="DENY", statements=[])
+
+    def change() -> None:
+        IngressEndpoint.objects.filter(pk=endpoint.pk).update(traffic_policy=other)
+        bump_configuration()
+        connections.close_all()
+
+    def credentials_after_a_change(*arguments):
+        with ThreadPoolExecutor() as elsewhere:
+            elsewhere.submit(change).result()
+        return credentials_of(*arguments)
+
+    monkeypatch.setattr("endpoints.snapshot.credentials_of", credentials_after_a_change)
+    before = build_snapshot().by_address["127.64.0.1"]
+    assert (before.policy_id, before.is_open_for_mail) == (policy.id, True)
+    monkeypatch.undo()
+    after = build_snapshot().by_address["127.64.0.1"]
+    assert (after.policy_id, after.is_open_for_mail) == (other.id, True)
 
 
 @pytest.mark.django_db(transaction=True)
