@@ -61,18 +61,23 @@ async def _start_later(session: "SmtpSession", turn: Turn | None) -> None:
 
 
 def _shake_hands(session: "SmtpSession", turn: Turn, tls: ServerTls) -> None:
-    # Nothing else runs meanwhile: no byte after the 220 goes astray.
-    session.send(reply.READY_FOR_TLS.wire)
-    session.send_now()
-    secured = TlsTransport(
-        session.transport,
-        session,
-        tls.context,
-        established=partial(_established, session, turn, tls.trust),
-        failed=partial(_failed, session, turn),
-    )
-    session.secure(secured)
-    turn.give_up = partial(secured.give_up, TimeoutError("no handshake in time"))
+    try:
+        # Nothing else runs meanwhile: no byte after the 220 goes astray.
+        session.send(reply.READY_FOR_TLS.wire)
+        session.send_now()
+        secured = TlsTransport(
+            session.transport,
+            session,
+            tls.context,
+            established=partial(_established, session, turn, tls.trust),
+            failed=partial(_failed, session, turn),
+        )
+    except Exception as error:  # noqa: BLE001 - the session's edge: it logs
+        turn.end()
+        session.hang_up(local_error(session, error))
+    else:
+        session.secure(secured)
+        turn.give_up = partial(secured.give_up, TimeoutError("no handshake in time"))
 
 
 def _established(session: "SmtpSession", turn: Turn, trust: Trust | None) -> None:

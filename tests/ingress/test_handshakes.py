@@ -82,3 +82,17 @@ def test_who_waited_in_vain_may_come_again(make_ingress, dial, monkeypatch):
         assert first.says("EHLO c.example").code == 250
         second.starts_tls(client_context())
         assert second.says("EHLO c.example").code == 250
+
+
+def test_a_handshake_that_cannot_begin_holds_no_turn(make_ingress, dial, monkeypatch):
+    def broken(*arguments, **named):
+        raise RuntimeError("inside words")
+
+    monkeypatch.setattr("ingress.starttls.TlsTransport", broken)
+    ingress = make_ingress(served(), max_handshakes=1)
+    for _ in range(3):
+        with dial(ingress) as peer:
+            peer.says("EHLO c.example", "STARTTLS")
+            assert peer.hears().code == 451
+            assert "inside words" not in str(peer.last)
+    assert not ingress.engine.handshakes._turns
