@@ -19,8 +19,9 @@ def one_state() -> Iterator[None]:
             yield
     else:
         connection.ensure_connection()
-        connection.connection.execute("BEGIN")  # Django's would take the write lock
-        try:
-            yield
-        finally:
-            connection.connection.execute("COMMIT")
+        with connection.wrap_database_errors:
+            connection.connection.execute("BEGIN")  # Django's would take the write lock
+            try:
+                yield
+            finally:
+                connection.connection.execute("COMMIT")
