@@ -21,7 +21,8 @@ from core.envelope import Envelope
 from core.errors import MailError
 from mailflow.large_content import LargeContent
 from mailflow.notices import Notifier
-from mailflow.spool_writer import Commit, Entry, Outcomes, Settled, SpoolWriter
+from mailflow.spool_transaction import Entry, Settled
+from mailflow.spool_writer import Commit, Outcomes, SpoolWriter
 
 log = structlog.get_logger()
 
@@ -34,6 +35,9 @@ _SPACE_CHECK_SECONDS = 1.0
 # So long at most a batch is gathered while each turn of the loop brings more: 0.05 syncs for each message at
 # 50 sessions, where handing over at once took 0.08 to 0.13.
 _GATHER_SECONDS = 0.002
+# Another process writes into SQLite: so often the loop looks whether it has done, then the thread waits.
+_LOCK_LOOKS = 20
+_LOCK_LOOK_SECONDS = 0.001
 
 
 class Spool:
@@ -120,14 +124,26 @@ class Spool:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        """The next batch to the writer, or rest. Large messages take turns with the others, which would wait
-        for all of them together otherwise."""
+        """The next batch, or rest. Large messages take turns with the others, which would wait for all of
+        them together otherwise."""
         self._was_large = bool(self._large_waiting) and not (self._was_large and self._waiting)
-        waiting = self._large_waiting if self._was_large else self._waiting
-        if not waiting:
+        if self._was_large:
+            self._write(self._large_waiting)
+        elif self._waiting:
+            self._begin(_LOCK_LOOKS)
+        else:
             self._is_writing = False
             self._idle.set()
-            return
+
+    def _begin(self, looks: int) -> None:
+        """While another process writes, more is gathered."""
+        if self._writer.begin() or not looks:
+            self._write(self._waiting)
+        else:
+            self._loop.call_later(_LOCK_LOOK_SECONDS, self._begin, looks - 1)
+
+    def _write(self, waiting: deque[Entry]) -> None:
+        """The next batch of these."""
         batch = [waiting.popleft()]
         size_bytes = len(batch[0].content)
         while waiting and len(batch) < MAX_BATCH_MESSAGES:

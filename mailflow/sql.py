@@ -1,5 +1,6 @@
 """Many rows in one statement, by hand: an ORM object for each would cost more than the work itself."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -72,9 +73,20 @@ def insert_rows(
                 cursor.executemany(_insert(table, columns, 1, "%s", on_conflict), rows)
         return
     connection.ensure_connection()
+    insert_rows_sqlite(connection.connection, table, columns, rows, on_conflict)
+
+
+def insert_rows_sqlite(
+    raw: sqlite3.Connection,
+    table: str,
+    columns: tuple[str, ...],
+    rows: Sequence[Sequence[Any]],
+    on_conflict: str = "DO NOTHING",
+) -> None:
+    """`insert_rows` by a connection without Django's cursor, which would look through the whole statement for
+    its placeholders. Raises sqlite3's errors."""
     for part in _parts(rows):
-        # Not Django's cursor, which would look through the whole statement for its placeholders.
-        connection.connection.execute(
+        raw.execute(
             _insert(table, columns, len(part), "?", on_conflict), [value for row in part for value in row]
         )
 

@@ -8,7 +8,7 @@ from django.conf import settings as django_settings
 
 from core.envelope import Envelope
 from mailflow import spool_writer
-from mailflow.spool_writer import Entry
+from mailflow.spool_transaction import Entry
 from rulesets.models import RuleSet
 from tests.mailflow.letters import envelope, letter
 from tests.mailflow.runners import FileRunner

@@ -9,10 +9,11 @@ from django.db import connections
 
 from core import reply
 from core.errors import MailError
-from mailflow import large_content, spool, spool_writer
+from mailflow import large_content, spool
 from mailflow.large_content import LargeContent
 from mailflow.models import SpoolContent, SpoolMessage
-from mailflow.spool_writer import Entry, commit
+from mailflow.spool_transaction import Entry
+from mailflow.spool_writer import SpoolWriter, commit
 from tests.mailflow.letters import envelope, letter
 from tests.mailflow.test_spool import _limit_growth, run_with_spool
 
@@ -83,13 +84,13 @@ def test_large_ones_share_a_transaction_as_far_as_they_fit(large, monkeypatch):
 def _batches(monkeypatch) -> list[list[str]]:
     """Of each transaction, in order, what it held."""
     batches: list[list[str]] = []
-    write = spool_writer._write
+    put = SpoolWriter.put
 
-    def noting(alias, entries):
-        write(alias, entries)
+    def noting(self, entries):
         batches.append(["large" if isinstance(one.content, LargeContent) else "small" for one in entries])
+        put(self, entries)
 
-    monkeypatch.setattr(spool_writer, "_write", noting)
+    monkeypatch.setattr(SpoolWriter, "put", noting)
     return batches
 
 

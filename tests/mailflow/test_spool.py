@@ -1,8 +1,14 @@
 """Acceptance: group commit, and what happens to whom when the database does not want."""
 
 import asyncio
+import os
 import signal
+import sqlite3
+import subprocess
 import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +19,7 @@ from django.db import connections
 from core import reply
 from core.envelope import Envelope
 from core.errors import MailError
-from mailflow import spool_writer
+from mailflow import spool_transaction
 from mailflow.models import SpoolContent, SpoolMessage
 from mailflow.spool import Spool
 from tests.mailflow.letters import envelope, letter
@@ -37,18 +43,9 @@ def run_with_spool(scenario):
     return asyncio.run(run())
 
 
-@pytest.fixture
-def transactions(monkeypatch):
-    """Sizes of the transactions that were written, in order."""
-    sizes: list[int] = []
-    write = spool_writer._write
-
-    def counting(alias, entries):
-        write(alias, entries)
-        sizes.append(len(entries))
-
-    monkeypatch.setattr(spool_writer, "_write", counting)
-    return sizes
+def _batches(spool) -> list[int]:
+    """Sizes of the transactions since the last call, in order."""
+    return [commit.messages for commit in spool.take_commits()]
 
 
 def test_a_stored_message_is_in_the_spool_as_it_came():
@@ -60,35 +57,37 @@ def test_a_stored_message_is_in_the_spool_as_it_came():
     assert (row.id, row.size_bytes, row.planned_at) == (accepted.message_id, len(content), None)
 
 
-def test_messages_that_wait_together_share_a_transaction(transactions):
+def test_messages_that_wait_together_share_a_transaction():
     async def scenario(spool):
         await asyncio.gather(*(spool.store(envelope(), letter()) for _ in range(200)))
+        return _batches(spool)
 
-    run_with_spool(scenario)
+    transactions = run_with_spool(scenario)
     assert SpoolMessage.objects.count() == 200
     assert len(transactions) <= 2
 
 
-def test_fifty_sessions_in_a_row_take_few_transactions(transactions):
+def test_fifty_sessions_in_a_row_take_few_transactions():
     async def session(spool):
         for _ in range(10):
             await spool.store(envelope(), letter(size_bytes=10_000))
 
     async def scenario(spool):
         await asyncio.gather(*(session(spool) for _ in range(50)))
+        return _batches(spool)
 
-    run_with_spool(scenario)
+    transactions = run_with_spool(scenario)
     assert sum(transactions) == 500
     assert len(transactions) <= 50  # a tenth of a synced write for each message (issue 5)
 
 
-def test_a_lone_message_is_written_alone(transactions):
+def test_a_lone_message_is_written_alone():
     async def scenario(spool):
         for _ in range(3):
             await spool.store(envelope(), letter())
+        return _batches(spool)
 
-    run_with_spool(scenario)
-    assert transactions == [1, 1, 1]
+    assert run_with_spool(scenario) == [1, 1, 1]
 
 
 def test_one_bad_message_does_not_take_its_companions_with_it():
@@ -197,21 +196,153 @@ def test_a_full_database_refuses_what_does_not_fit_and_nothing_else(monkeypatch)
 
 
 def _limit_growth(monkeypatch, *, size_bytes):
-    """The writer's database may grow by so much."""
-    write = spool_writer._write
+    """The database may grow by so much, in the eyes of connections made from now on."""
     with connections[settings.SPOOL_ALIAS].cursor() as cursor:
         cursor.execute("VACUUM")  # room that earlier tests left would not be growth
         pages, page_bytes = (
             cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
         )
-        limit = pages + size_bytes // page_bytes
+    options = connections.settings[settings.SPOOL_ALIAS]["OPTIONS"]
+    limit = f" PRAGMA max_page_count={pages + size_bytes // page_bytes};"
+    monkeypatch.setitem(options, "init_command", options["init_command"] + limit)
 
-    def limited(alias, entries):
-        with connections[alias].cursor() as cursor:
-            cursor.execute(f"PRAGMA max_page_count={limit}")
-        write(alias, entries)
 
-    monkeypatch.setattr(spool_writer, "_write", limited)
+# --- two at the same database ---------------------------------------------------------------------
+
+
+@contextmanager
+def _another_writer():
+    """Holds SQLite's write lock, as another process would."""
+    if settings.SPOOL_ALIAS == "default":
+        pytest.skip("PostgreSQL has no such lock")
+    other = sqlite3.connect(connections[settings.SPOOL_ALIAS].settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("held_seconds", [0.005, 0.3])
+def test_what_waits_for_another_writer_is_gathered(held_seconds):
+    """For a moment by the loop, and for longer by the writer's thread."""
+
+    async def scenario(spool):
+        await spool.store(envelope(), letter())
+        with _another_writer():
+            stores = [asyncio.create_task(spool.store(envelope(), letter()))]
+            await asyncio.sleep(0.002)
+            stores += [asyncio.create_task(spool.store(envelope(), letter())) for _ in range(5)]
+            await asyncio.sleep(held_seconds)
+            assert not any(store.done() for store in stores)
+        await asyncio.gather(*stores)
+        return _batches(spool)
+
+    assert run_with_spool(scenario) == [1, 6]
+    assert SpoolMessage.objects.count() == SpoolContent.objects.count() == 7
+
+
+def test_the_loop_goes_on_while_another_writes():
+    async def scenario(spool):
+        turns = 0
+        with _another_writer():
+            store = asyncio.create_task(spool.store(envelope(), letter()))
+            for _ in range(100):
+                await asyncio.sleep(0.001)
+                turns += 1
+            assert not store.done()
+        await store
+        return turns
+
+    began_at = time.monotonic()
+    assert run_with_spool(scenario) == 100
+    # One wait for the lock on the loop would be 30 s (settings: timeout).
+    assert time.monotonic() - began_at < 25
+
+
+def test_batches_too_large_for_the_loop_are_the_thread_s(monkeypatch):
+    filled = []
+    fill = spool_transaction.EarlyTransaction.fill
+
+    def noting(self, entries):
+        filled.append((len(entries), fill(self, entries)))
+        return filled[-1][1]
+
+    monkeypatch.setattr(spool_transaction.EarlyTransaction, "fill", noting)
+
+    async def scenario(spool):
+        await spool.store(envelope(), letter())  # the thread's connection may still be under way
+        filled.clear()
+        await spool.store(envelope(), letter())
+        await asyncio.gather(*(spool.store(envelope(), letter()) for _ in range(300)))
+        await asyncio.gather(*(spool.store(envelope(), letter(size_bytes=400_000)) for _ in range(5)))
+        await spool.store(envelope(), letter())
+
+    run_with_spool(scenario)
+    is_sqlite = settings.SPOOL_ALIAS != "default"
+    assert filled == [(1, is_sqlite), (300, False), (5, False), (1, is_sqlite)]
+    assert SpoolMessage.objects.count() == SpoolContent.objects.count() == 308
+
+
+# --- a disk that refuses --------------------------------------------------------------------------
+
+_LIMITED = """
+import asyncio, resource
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from django.db import connections
+from core.errors import MailError
+from mailflow.spool import Spool
+from tests.mailflow.letters import envelope, letter
+
+async def main():
+    spool = Spool()
+    await spool.start()
+    async def store(what):
+        accepted = envelope()
+        try:
+            await spool.store(accepted, letter(size_bytes=10_000))
+            print("stored", what, accepted.message_id, flush=True)
+        except MailError as error:
+            print("refused", what, error.reply.code, flush=True)
+    await store("before")
+    log = Path(connections[settings.SPOOL_ALIAS].settings_dict["NAME"] + "-wal")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + 100_000, resource.RLIM_INFINITY))
+    await asyncio.gather(*(store("meanwhile") for _ in range(40)))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await asyncio.gather(*(store("after") for _ in range(40)))
+    await spool.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_commit_that_the_disk_refuses_takes_nothing_with_it():
+    """The write-ahead log can't grow, which is seen at COMMIT: what has a place is stored, and when there is
+    room again all is."""
+    if settings.SPOOL_ALIAS == "default":
+        pytest.skip("PostgreSQL's disk is not ours to limit")
+    acceptor = subprocess.run(
+        [sys.executable, "-c", _LIMITED],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **product_environment()},
+        cwd=REPOSITORY,
+        timeout=60,
+    )
+    told = [line.split() for line in acceptor.stdout.splitlines() if line.startswith(("stored", "refused"))]
+    answers = Counter((answer, what) for answer, what, _ in told)
+    assert answers["stored", "before"] == 1
+    assert answers["stored", "after"] == 40
+    assert answers["refused", "meanwhile"] > 20
+    assert answers["stored", "meanwhile"] + answers["refused", "meanwhile"] == 40
+    assert {code for answer, _, code in told if answer == "refused"} == {"451"}
+    stored = {message_id for answer, _, message_id in told if answer == "stored"}
+    assert stored == set(SpoolMessage.objects.values_list("id", flat=True))
+    assert stored == set(SpoolContent.objects.values_list("message_id", flat=True))
 
 
 # --- kill -9 --------------------------------------------------------------------------------------
