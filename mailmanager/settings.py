@@ -206,6 +206,7 @@ def _database(variable: str, file_name: str, synchronous: str, more: str = "") -
     """Connection settings for `variable`, an URL; an SQLite file in the data directory without one."""
     config: dict[str, Any] = env.db_url(variable, default=f"sqlite:///{DATA_DIR / file_name}")
     if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["ENGINE"] = "mailmanager.sqlite"
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",  # a writer waits at BEGIN, not half-way with stale reads
             "timeout": 30,
@@ -228,7 +229,7 @@ DATABASES = {"default": _database("DATABASE_URL", "mailmanager.sqlite3", "NORMAL
 
 # The spool is a file of its own beside an SQLite database (FULL: a commit is on disk when it
 # returns, as a 250 promises), and lives in the same database where that is PostgreSQL.
-_IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+_IS_SQLITE = DATABASES["default"]["ENGINE"] == "mailmanager.sqlite"
 SPOOL_ALIAS = "spool" if _IS_SQLITE or env.str("SPOOL_URL", default="") else "default"
 if SPOOL_ALIAS == "spool":
     # What an INSERT of many rows keeps to undo itself outgrows 64 KB at once with pages of 32 KB, and would
