@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from tests.servers.process import Process, running
 
@@ -23,12 +24,13 @@ def product_environment() -> dict[str, str]:
     }
     for alias, variable in (("default", "DATABASE_URL"), ("spool", "SPOOL_URL")):
         if alias in connections:
-            variables[variable] = _url(connections[alias].settings_dict)
+            variables[variable] = _url(connections[alias])
     return variables
 
 
-def _url(config: dict) -> str:
-    if config["ENGINE"].endswith("sqlite3"):
+def _url(connection: BaseDatabaseWrapper) -> str:
+    config = connection.settings_dict
+    if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
     host = config["OPTIONS"].get("host") or config["HOST"]
     return f"postgres://{quote(config['USER'])}@/{config['NAME']}?host={host}"
