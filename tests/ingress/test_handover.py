@@ -41,11 +41,12 @@ def _until(process: Process, event: str, count: int) -> None:
     )
 
 
-def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint, start, dial):
-    make_endpoint(ADDRESSES[0])
+@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"])
+def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint, start, dial, host):
+    make_endpoint(host)
     process, port = start("--processes", "2")
     _until(process, "ingress_started", 2)
-    first, address = _workers(process), (ADDRESSES[0], port)
+    first, address = _workers(process), (host, port)
     with Senders(address) as senders, dial(address) as early, dial(address) as busy:
         busy.says("EHLO c.example", "MAIL FROM:<a@x.example>", "RCPT TO:<b@y.example>", "DATA")
         busy.sends(b"first half\r\n")
@@ -69,14 +70,15 @@ def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint
     assert process.stop() == 0
 
 
-def test_who_waits_to_be_accepted_is_greeted_by_the_one_who_follows(make_endpoint, start):
-    make_endpoint(ADDRESSES[0])
+@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"])
+def test_who_waits_to_be_accepted_is_greeted_by_the_one_who_follows(make_endpoint, start, host):
+    make_endpoint(host)
     process, port = start()
     (worker,) = _workers(process)
     os.kill(worker, signal.SIGSTOP)
     with ExitStack() as stack:
         waiting = [
-            stack.enter_context(socket.create_connection((ADDRESSES[0], port), timeout=_PATIENCE_SECONDS))
+            stack.enter_context(socket.create_connection((host, port), timeout=_PATIENCE_SECONDS))
             for _ in range(50)
         ]
         os.kill(worker, signal.SIGKILL)
