@@ -41,7 +41,7 @@ def _until(process: Process, event: str, count: int) -> None:
     )
 
 
-@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"])
+@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"], ids=["IPv4", "IPv6"])
 def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint, start, dial, host):
     make_endpoint(host)
     process, port = start("--processes", "2")
@@ -70,7 +70,7 @@ def test_over_reloads_no_connection_is_refused_and_no_message_lost(make_endpoint
     assert process.stop() == 0
 
 
-@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"])
+@pytest.mark.parametrize("host", [ADDRESSES[0], "::1"], ids=["IPv4", "IPv6"])
 def test_who_waits_to_be_accepted_is_greeted_by_the_one_who_follows(make_endpoint, start, host):
     make_endpoint(host)
     process, port = start()
