@@ -77,11 +77,13 @@ def test_who_waits_to_be_accepted_is_greeted_by_the_one_who_follows(make_endpoin
     (worker,) = _workers(process)
     os.kill(worker, signal.SIGSTOP)
     with ExitStack() as stack:
-        waiting = [
-            stack.enter_context(socket.create_connection((host, port), timeout=_PATIENCE_SECONDS))
-            for _ in range(50)
-        ]
-        os.kill(worker, signal.SIGKILL)
+        try:
+            waiting = [
+                stack.enter_context(socket.create_connection((host, port), timeout=_PATIENCE_SECONDS))
+                for _ in range(50)
+            ]
+        finally:  # who is stopped hears of no other end
+            os.kill(worker, signal.SIGKILL)
         assert {one.recv(1000)[:4] for one in waiting} == {b"220 "}
     _until(process, "ingress_process_ended", 1)
 
