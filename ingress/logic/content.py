@@ -72,7 +72,7 @@ class ContentReader:
         """Reads `chunk` from `start` on; what was found, and the position in `chunk` behind it."""
         window = self._held + (chunk[start:] if start else chunk)
         dot = window.find(_DOT_LINE)
-        end = -1 if dot < 0 else dot if window.startswith(_END, dot) else window.find(_END, dot)
+        end = -1 if dot < 0 else window.find(_END, dot)
         found = Found.MORE if end < 0 else Found.END
         stop = len(window) - _undecided(window) if end < 0 else end + len(_CRLF)
         if stop > 0:
