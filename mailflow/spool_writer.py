@@ -14,7 +14,8 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from core import reply
 from core.errors import MailError
-from mailflow.spool_transaction import EarlyTransaction, Entry, sqlite_code, write
+from core.sqlite import is_busy, is_full
+from mailflow.spool_transaction import EarlyTransaction, Entry, write
 
 log = structlog.get_logger()
 
@@ -114,7 +115,7 @@ def commit(alias: str, entries: Sequence[Entry]) -> Outcomes:
         return [None] * len(entries)
     except _FAULTS as error:
         log.warning("spool_commit_failed", messages=len(entries), error=str(error))
-        is_usable = not _is_busy(error)
+        is_usable = not is_busy(error)
     for entry in entries:
         if not (is_usable and _is_reachable(alias)):
             outcomes.append(MailError("the spool's database is away", reply=reply.SPOOL_FAILED))
@@ -126,7 +127,7 @@ def commit(alias: str, entries: Sequence[Entry]) -> Outcomes:
             log.error("message_not_spooled", message_id=entry.envelope.message_id, error=str(error))
             answer = reply.STORAGE_FULL if _is_full(error) else reply.SPOOL_FAILED
             outcomes.append(MailError(str(error), reply=answer))
-            is_usable = not _is_busy(error)
+            is_usable = not is_busy(error)
     return outcomes
 
 
@@ -144,12 +145,4 @@ def _is_reachable(alias: str) -> bool:
 
 
 def _is_full(error: BaseException) -> bool:
-    cause = error.__cause__
-    if isinstance(cause, sqlite3.Error):
-        return sqlite_code(cause) == sqlite3.SQLITE_FULL
-    return isinstance(cause, psycopg.errors.DiskFull)
-
-
-def _is_busy(error: BaseException) -> bool:
-    """Another process held SQLite's write lock for longer than the connection's timeout."""
-    return isinstance(error.__cause__, sqlite3.Error) and sqlite_code(error.__cause__) == sqlite3.SQLITE_BUSY
+    return is_full(error) or isinstance(error.__cause__, psycopg.errors.DiskFull)

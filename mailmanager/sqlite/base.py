@@ -6,6 +6,8 @@ import time
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
+from core.sqlite import is_busy
+
 _LOOK_SECONDS = 0.001
 # From then on a look costs more than it can gain.
 _PATIENT_AFTER_SECONDS = 0.1
@@ -30,7 +32,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 try:
                     super()._start_transaction_under_autocommit()  # type: ignore[misc]  # not in the stubs
                 except OperationalError as error:
-                    if not _is_busy(error) or waited_seconds > timeout_seconds:
+                    if not is_busy(error) or waited_seconds > timeout_seconds:
                         raise
                 else:
                     return
@@ -38,8 +40,3 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 time.sleep(_PATIENT_LOOK_SECONDS if is_patient else _LOOK_SECONDS)
         finally:
             raw.execute(f"PRAGMA busy_timeout = {int(timeout_seconds * 1000)}")
-
-
-def _is_busy(error: OperationalError) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.Error) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import OperationalError, connections, transaction
 
 from mailflow.models import SpoolMessage
+from tests.servers.sqlite import writing_again_and_again
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,30 +55,11 @@ def test_a_transaction_waits_for_who_writes(connection):
 
 def test_who_waits_has_its_turn_beside_one_that_writes_again_and_again(connection):
     """SQLite's own waiting sleeps longer each time, and finds one pause in ten by chance."""
-    other = _another(connection)
-    over = threading.Event()
-    written = [0]
-
-    def write():
-        while not over.is_set():
-            other.execute("BEGIN IMMEDIATE")
-            time.sleep(0.009)
-            other.execute("COMMIT")
-            written[0] += 1
-            time.sleep(0.001)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        before = written[0]
+    with writing_again_and_again(connection.settings_dict["NAME"]) as written:
         for _ in range(30):
             with transaction.atomic(using=connection.alias):
                 assert connection.in_atomic_block
-        meanwhile = written[0] - before
-    finally:
-        over.set()
-        writer.join()
-        other.close()
+        meanwhile = written[0]
     # 0 to 4 of the other's for 30 of ours, where SQLite's own waiting gives it 30 to 120.
     assert meanwhile < 20
 
@@ -107,4 +89,3 @@ def test_what_else_is_wrong_is_told_at_once(connection):
         pytest.fail("there is a transaction already")
     connection.connection.execute("ROLLBACK")
     assert time.monotonic() - began_at < 20  # of the 30 s that a lock is waited for
-    connection.close()  # the first test's time limit is 30 s again, whatever this left
