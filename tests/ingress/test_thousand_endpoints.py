@@ -1,5 +1,6 @@
 """A thousand endpoints on a thousand addresses, served by one process."""
 
+import contextlib
 import json
 import os
 from ipaddress import ip_address
@@ -104,5 +105,8 @@ def _sockets(pid: int) -> set[str]:
     """What the process listens with: inodes of /proc/net/tcp in state 0A (LISTEN)."""
     with open(f"/proc/{pid}/net/tcp") as table:
         listening = {fields[9] for line in table if (fields := line.split())[3] == "0A"}
-    own = {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+    own = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # a session's, closed since it was listed
+            own.add(os.readlink(f"/proc/{pid}/fd/{name}"))
     return {inode for inode in listening if f"socket:[{inode}]" in own}
